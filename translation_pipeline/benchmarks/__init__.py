@@ -1,0 +1,1 @@
+"""What `translation-pipeline bench` runs."""

@@ -1,0 +1,1 @@
+"""SRT as a pure domain: bytes in, cues and findings out; no I/O."""

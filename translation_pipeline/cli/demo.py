@@ -1,0 +1,270 @@
+"""`translation-pipeline demo`: the sample title, translated for real on the embedded cloud."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.cli.local_home import LocalHome, cloud_config
+from translation_pipeline.cli.output import Steps, err, steps
+from translation_pipeline.errors import TranslationPipelineError
+from translation_pipeline.ledger.models import Job, Wanted
+from translation_pipeline.localcloud.process import running_server
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
+from translation_pipeline.sample_title import EPISODES, TITLE
+from translation_pipeline.settings import Settings
+from translation_pipeline.stages.delivery import sidecar_of
+from translation_pipeline.stages.review import approved_address
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+# Dagster's lines go to its event log, which the UI shows, and not between the progress bars.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass
+class DemoVideo:
+    """One line of the result: what was found in one video and language, and how long it took."""
+
+    source_key: str
+    output_key: str
+    language: str
+    cues_read: int
+    cues_translated: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    checks: dict[str, bool] = field(default_factory=dict)
+    file: str = ""
+
+
+def run_demo(home: LocalHome, languages: Sequence[str], *, keep: bool) -> list[DemoVideo]:
+    """Translate the sample title into `languages`; returns a line per video and language.
+
+    Without `keep` the home starts empty. Raises `TranslationPipelineError` when something failed.
+    """
+    if not keep:
+        shutil.rmtree(home.path, ignore_errors=True)
+    home.prepare()
+    _write_catalog(home, languages)
+    with steps() as progress, running_server(cloud_config(home)) as cloud:
+        progress.show("start the embedded cloud", 1, 1)
+        os.environ.update(home.environment(cloud))
+        return _Demo(home, languages, progress).run()
+
+
+class _Demo:
+    """The steps of scenario 2, one method each."""
+
+    def __init__(self, home: LocalHome, languages: Sequence[str], progress: Steps) -> None:
+        import dagster as dg
+
+        self._home = home
+        self._languages = languages
+        self._progress = progress
+        self._upload_s: dict[str, float] = {}
+        self._review_s: dict[str, float] = {}
+        self.pipeline = Pipeline.from_settings(Settings.from_environment())
+        self._instance = dg.DagsterInstance.get()
+
+    def run(self) -> list[DemoVideo]:
+        import dagster as dg
+
+        from translation_pipeline.defs.partitions import LANGUAGE, add_titles
+        from translation_pipeline.defs.partitions import TITLE as TITLE_DIMENSION
+
+        self._upload()
+        add_titles(self._instance, [TITLE])
+        self._materialize(["source_videos", "extracted_captions"], TITLE, EXTRACTION)
+        self._approve()
+        self._materialize(["reviewed_captions"], TITLE, None)
+        for language in self._languages:
+            cell = dg.MultiPartitionKey({TITLE_DIMENSION: TITLE, LANGUAGE: language})
+            self._materialize(["translated_videos"], cell, TRANSLATION)
+        return self._results()
+
+    def _upload(self) -> None:
+        storage, catalog = self.pipeline.storage, self.pipeline.catalog
+        for bucket in (catalog.bucket, catalog.output_bucket):
+            storage.create_bucket(bucket)
+        for number, episode in enumerate(EPISODES, start=1):
+            key = catalog.titles[0].match.render(title=TITLE, video=episode.name)
+            started = time.monotonic()
+            storage.upload_file(episode.video, ObjectAddress(catalog.bucket, key))
+            self._upload_s[episode.name] = time.monotonic() - started
+            self._progress.show("upload", number, len(EPISODES))
+
+    def _approve(self) -> None:
+        """What a person does at their desk, done without looking: good enough for a demo."""
+        storage = self.pipeline.storage
+        extracted = [
+            row for row, _ in self.pipeline.inventory.wanted([TITLE]) if row.kind == EXTRACTION
+        ]
+        for number, row in enumerate(extracted, start=1):
+            started = time.monotonic()
+            storage.copy(
+                ObjectAddress(row.output_bucket, row.output_key),
+                approved_address(self.pipeline, row.title, row.video),
+            )
+            self._review_s[row.video] = time.monotonic() - started
+            self._progress.show(
+                "review", number, len(extracted), "(the demo approves without a look)"
+            )
+
+    def _materialize(self, assets: list[str], partition: str, kind: str | None) -> None:
+        from translation_pipeline.definitions import defs
+
+        job = defs.resolve_implicit_global_asset_job_def()
+        name = assets[-1].replace("_", " ")
+        if isinstance(partition, tuple) or "|" in partition:
+            name += f" ({partition.split('|')[0]})"
+        with _watching(self.pipeline, kind, name, self._progress):
+            result = job.execute_in_process(
+                instance=self._instance,
+                asset_selection=self._asset_keys(assets),
+                partition_key=partition,
+                run_config=QUIET,
+                raise_on_error=False,
+            )
+        if not result.success:
+            raise TranslationPipelineError(_reasons(result))
+        self._progress.show(name, len(EPISODES), len(EPISODES))
+
+    @staticmethod
+    def _asset_keys(names: list[str]) -> list[dg.AssetKey]:
+        import dagster as dg
+
+        return [dg.AssetKey(name) for name in names]
+
+    def _results(self) -> list[DemoVideo]:
+        wanted = self.pipeline.inventory.wanted([TITLE])
+        read = {row.video: (row, job) for row, job in wanted if row.kind == EXTRACTION}
+        sources = {video.video: video.key for video in self.pipeline.inventory.videos([TITLE])}
+        lines = []
+        for row, job in wanted:
+            if row.kind != TRANSLATION or row.language not in self._languages or job is None:
+                continue
+            extracted, extraction = read[row.video]
+            lines.append(
+                DemoVideo(
+                    source_key=sources[row.video],
+                    output_key=row.output_key,
+                    language=row.language,
+                    cues_read=(extracted.facts or {}).get("cues", 0),
+                    cues_translated=(row.facts or {}).get("cues") or 0,
+                    seconds={
+                        "upload": round(self._upload_s.get(row.video, 0.0), 2),
+                        "extraction": _duration_s(extraction),
+                        "review": round(self._review_s.get(row.video, 0.0), 2),
+                        "translation": _duration_s(job),
+                    },
+                    checks=_checks(self.pipeline, row),
+                    file=str(self._fetch(row)),
+                )
+            )
+        return lines
+
+    def _fetch(self, row: Wanted) -> Path:
+        """Bring the video and its captions to a folder where a person can open them."""
+        output = ObjectAddress(row.output_bucket, row.output_key)
+        folder = self._home.path / "results"
+        folder.mkdir(exist_ok=True)
+        video = folder / f"{row.video}.{row.language}.mp4"
+        self.pipeline.storage.download_file(output, video)
+        self.pipeline.storage.download_file(sidecar_of(output), video.with_suffix(".srt"))
+        return video
+
+
+def demo_json(videos: Sequence[DemoVideo]) -> dict[str, Any]:
+    """The object that `--json` prints as its last line."""
+    return {"videos": [asdict(video) for video in videos]}
+
+
+def _write_catalog(home: LocalHome, languages: Sequence[str]) -> None:
+    text = home.catalog.read_text("utf-8")
+    lines = [
+        f"    target_languages: [{', '.join(languages)}]" if "target_languages:" in line else line
+        for line in text.splitlines()
+    ]
+    home.catalog.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+@contextmanager
+def _watching(pipeline: Pipeline, kind: str | None, name: str, progress: Steps) -> Iterator[None]:
+    """Show from the ledger, while a run works, how many of its jobs are done."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.5):
+            rows = [row for row, _ in pipeline.inventory.wanted([TITLE]) if row.kind == kind]
+            if rows:
+                done = sum(row.delivered_at is not None for row in rows)
+                progress.show(name, done, len(rows))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _duration_s(job: Job | None) -> float:
+    """Seconds from the submit to the end at the service."""
+    if job is None or job.submitted_at is None or job.finished_at is None:
+        return 0.0
+    return round((job.finished_at - job.submitted_at).total_seconds(), 2)
+
+
+def _checks(pipeline: Pipeline, row: Wanted) -> dict[str, bool]:
+    """Each check's answer for one video: no finding names it."""
+    from translation_pipeline.defs.checks import QUESTIONS
+
+    answers: dict[str, bool] = {}
+    for (_, name), question in QUESTIONS.items():
+        findings = question(pipeline, [row.title]).findings
+        good = not any(finding["video"] == row.video for finding in findings)
+        answers[name] = answers.get(name, True) and good
+    return answers
+
+
+def _reasons(result: dg.ExecuteInProcessResult) -> str:
+    failures = [
+        event.step_failure_data.error.message
+        for event in result.all_events
+        if event.is_step_failure and event.step_failure_data.error
+    ]
+    return "\n".join(failures) or "A run failed; `translation-pipeline dev` shows why."
+
+
+def show_results(home: LocalHome, videos: Sequence[DemoVideo], seconds: float) -> None:
+    """The table at the end, and how to go on."""
+    from translation_pipeline.cli.output import print_table
+
+    rows = [
+        {
+            "video": Path(video.source_key).name,
+            "language": video.language,
+            "cues read": video.cues_read,
+            "cues translated": video.cues_translated,
+            **{f"{step} s": value for step, value in video.seconds.items()},
+            "checks": "passed" if all(video.checks.values()) else "FAILED",
+            "file": video.file,
+        }
+        for video in videos
+    ]
+    print_table(rows, list(rows[0]) if rows else [])
+    err.print(f"\nDone in {seconds:.0f} s. The videos and their SRTs are in {home.path}/results.")
+    err.print(
+        f"To see assets, runs and checks: translation-pipeline dev --home {home.path}",
+        style="bold",
+    )

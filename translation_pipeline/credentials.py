@@ -1,0 +1,71 @@
+"""Access keys from the Alibaba credentials chain, for oss2 and for the RPC SDKs alike."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from translation_pipeline.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from oss2.credentials import Credentials
+
+VARIABLES = (
+    "ALIBABA_CLOUD_ACCESS_KEY_ID",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "ALIBABA_CLOUD_SECURITY_TOKEN",
+)
+
+
+def credentials_client() -> Any:
+    """The chain's client: environment, OIDC, profile, RAM role, in the chain's own order.
+
+    The chain reads the environment only once, when it is imported; keys that are there now are
+    therefore handed to it. Raises `ConfigurationError` when there are none anywhere.
+    """
+    key_id, secret, token = (os.environ.get(name, "") for name in VARIABLES)
+    return _client(key_id, secret, token)
+
+
+@lru_cache(maxsize=8)
+def _client(key_id: str, secret: str, token: str) -> Any:
+    from alibabacloud_credentials.client import Client
+    from alibabacloud_credentials.models import Config
+
+    try:
+        if not (key_id and secret):
+            return Client()
+        return Client(
+            Config(
+                type="sts" if token else "access_key",
+                access_key_id=key_id,
+                access_key_secret=secret,
+                security_token=token or None,
+            )
+        )
+    except Exception as error:
+        raise _no_credentials(error) from error
+
+
+class OssCredentialsProvider:
+    """What oss2 asks for keys; temporary keys are renewed by the chain underneath."""
+
+    def get_credentials(self) -> Credentials:
+        """Keys for one request; raises `ConfigurationError` when the chain finds none."""
+        from oss2.credentials import Credentials
+
+        client = credentials_client()
+        try:
+            found = client.get_credential()
+        except Exception as error:
+            raise _no_credentials(error) from error
+        return Credentials(found.access_key_id, found.access_key_secret, found.security_token)
+
+
+def _no_credentials(error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        "No Alibaba Cloud credentials were found. Set ALIBABA_CLOUD_ACCESS_KEY_ID and "
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET, or configure a profile or a RAM role "
+        f"(the credentials chain said: {type(error).__name__})."
+    )

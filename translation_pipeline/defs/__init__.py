@@ -1,0 +1,1 @@
+"""Everything that Dagster loads, one module per kind of definition."""

@@ -1,0 +1,197 @@
+"""The four assets: what is there, what was read, what was approved, what was translated."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import dagster as dg
+
+from translation_pipeline.catalog.config import Catalog
+from translation_pipeline.catalog.listing import to_dataframe
+from translation_pipeline.defs.checks import evaluations
+from translation_pipeline.defs.interrupts import require_uninterrupted
+from translation_pipeline.defs.partitions import box_of, key_of, titles, titles_by_language
+from translation_pipeline.defs.reports import cell_metadata, materialization, with_idle
+from translation_pipeline.defs.resources import PipelineResource
+from translation_pipeline.ledger.runner import RunSummary
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.stages import cells, work
+from translation_pipeline.stages.cells import (
+    EXTRACTED_CAPTIONS,
+    REVIEWED_CAPTIONS,
+    SOURCE_VIDEOS,
+    TRANSLATED_VIDEOS,
+    Cell,
+)
+from translation_pipeline.stages.planning import Plan
+from translation_pipeline.stages.review import collect_captions
+from translation_pipeline.stages.sources import inspect_sources, see_sources
+from translation_pipeline.stages.work import Box
+
+GROUP = "catalog"
+OWNERS = ["team:localization"]
+
+
+class PayAgain(dg.Config):
+    """Run configuration of the assets that spend money."""
+
+    force: bool = False
+    """Pay again for work that is done already. Nothing else ever does."""
+
+
+@dg.asset(
+    name=SOURCE_VIDEOS,
+    partitions_def=titles,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"oss"},
+    description="The videos of a title in OSS: size, checksum, duration, picture, sound.",
+)
+def source_videos(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.Output[Any]:
+    """Lists the catalog's prefixes and looks into every video of the title, also into those that
+    could not be used before."""
+    parts = pipeline.open()
+    (title,) = box_of([context.partition_key]).titles or ()
+    see_sources(parts)
+    videos = inspect_sources(parts, [title], again=True)
+    if not videos:
+        raise dg.Failure(
+            f"No video of {title!r} is in bucket {parts.catalog.bucket} under the patterns of the "
+            "catalog file. Nothing was deleted.",
+            allow_retries=False,
+        )
+    (cell,) = cells.source_cells(parts, [title])
+    return dg.Output(to_dataframe(videos), metadata=_noted(parts, cell))
+
+
+@dg.asset(
+    name=EXTRACTED_CAPTIONS,
+    partitions_def=titles,
+    group_name=GROUP,
+    owners=OWNERS,
+    deps=[SOURCE_VIDEOS],
+    kinds={"ims", "srt"},
+    description="Captions read from the pictures, one SRT per video, for a person to review.",
+)
+async def extracted_captions(
+    context: dg.AssetExecutionContext, config: PayAgain, pipeline: PipelineResource
+) -> dg.MaterializeResult[Any]:
+    """Submits and awaits the extractions that are missing, changed or failed."""
+    parts = pipeline.open()
+    box = box_of([context.partition_key])
+    plan, summary = await work.extract(parts, box, context.run_id, force=config.force)
+    require_uninterrupted(summary)
+    found = cells.extraction_cells(parts, box.titles)
+    (cell,) = with_idle(EXTRACTED_CAPTIONS, found, box.titles or ())
+    _require_progress(cell, plan, summary)
+    return dg.MaterializeResult(metadata=_noted(parts, cell))
+
+
+@dg.asset(
+    name=REVIEWED_CAPTIONS,
+    partitions_def=titles,
+    group_name=GROUP,
+    owners=OWNERS,
+    deps=[EXTRACTED_CAPTIONS],
+    kinds={"srt"},
+    description="What a person approved or provided, repaired and valid: what may be paid for.",
+)
+def reviewed_captions(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource
+) -> dg.MaterializeResult[Any]:
+    """Reads the files under the review prefix (or the provided ones) that changed."""
+    parts = pipeline.open()
+    box = box_of([context.partition_key])
+    collect_captions(parts, box.titles)
+    found = cells.review_cells(parts, box.titles)
+    (cell,) = with_idle(REVIEWED_CAPTIONS, found, box.titles or ())
+    return dg.MaterializeResult(metadata=_noted(parts, cell))
+
+
+def build_translated_videos(catalog: Catalog) -> dg.AssetsDefinition:
+    """The asset over title x language; one run covers any box of cells in one async step."""
+
+    @dg.multi_asset(
+        name=TRANSLATED_VIDEOS,
+        specs=[
+            dg.AssetSpec(
+                TRANSLATED_VIDEOS,
+                deps=[
+                    dg.AssetDep(
+                        REVIEWED_CAPTIONS,
+                        partition_mapping=dg.MultiToSingleDimensionPartitionMapping("title"),
+                    )
+                ],
+                skippable=True,
+                group_name=GROUP,
+                owners=OWNERS,
+                kinds={"ims", "mp4"},
+                description="Translated videos with their captions, verified, per language.",
+            )
+        ],
+        partitions_def=titles_by_language(catalog),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    async def translated_videos(
+        context: dg.AssetExecutionContext, config: PayAgain, pipeline: PipelineResource
+    ) -> AsyncIterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+        """Submits and awaits what is missing, changed or failed in the box, then reports each
+        complete cell by itself; a cell with a video that is not done stays as it was."""
+        parts = pipeline.open()
+        asked = set(context.partition_keys)
+        box = box_of(_multi_keys(context))
+        _require_videos(parts, box)
+        collect_captions(parts, box.titles)
+        plan, summary = await work.translate(parts, box, context.run_id, force=config.force)
+        require_uninterrupted(summary)
+        incomplete: list[Cell] = []
+        for cell in cells.translation_cells(parts, box.titles):
+            if key_of(cell) not in asked:
+                continue
+            if cell.complete:
+                yield materialization(parts, cell)
+                parts.inventory.record_materialized(cell.asset, key_of(cell), cell.version)
+            else:
+                incomplete.append(cell)
+        for evaluation in evaluations(parts, [TRANSLATED_VIDEOS]):
+            yield evaluation
+        if incomplete:
+            raise dg.Failure(_not_done(incomplete, plan, summary), allow_retries=False)
+
+    return translated_videos
+
+
+def _multi_keys(context: dg.AssetExecutionContext) -> list[dg.MultiPartitionKey]:
+    return [key for key in context.partition_keys if isinstance(key, dg.MultiPartitionKey)]
+
+
+def _noted(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
+    """The metadata of a cell that is about to be materialized."""
+    pipeline.inventory.record_materialized(cell.asset, key_of(cell), cell.version)
+    return cell_metadata(pipeline, cell)
+
+
+def _require_videos(pipeline: Pipeline, box: Box) -> None:
+    """Fail for titles of which no video was ever seen, where silence would look like success."""
+    unseen = sorted(set(box.titles or ()) - set(pipeline.inventory.titles()))
+    if unseen:
+        raise dg.Failure(
+            f"No video is known of {', '.join(map(repr, unseen))}. Materialize {SOURCE_VIDEOS} "
+            "first, and look whether the catalog file has a rule for them.",
+            allow_retries=False,
+        )
+
+
+def _require_progress(cell: Cell, plan: Plan, summary: RunSummary) -> None:
+    """Fail when none of the videos is done: there is nothing that a later step could use."""
+    if cell.rows and len(cell.missing) == len(cell.rows):
+        raise dg.Failure(_not_done([cell], plan, summary), allow_retries=False)
+
+
+def _not_done(incomplete: list[Cell], plan: Plan, summary: RunSummary) -> str:
+    lines = [summary.stopped_by] if summary.stopped_by else []
+    lines += plan.over_budget.values()
+    for cell in incomplete:
+        name = cell.title if cell.language is None else f"{cell.title}, {cell.language}"
+        lines.append(f"{name}: {len(cell.missing)} of {len(cell.rows)} videos are not done")
+        lines += [f"  {reason}" for reason in cell.missing[:20]]
+    return "\n".join(lines)

@@ -1,0 +1,97 @@
+"""Asset checks: thin shells around the questions in `stages.checks`.
+
+Each check is of the asset as a whole, with a table of the videos it found fault with: partitioned
+checks are a preview feature that leaves rows planned for ever in range runs. Steps that cover
+many partitions report the same evaluations themselves, see `evaluations`.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import dagster as dg
+
+from translation_pipeline.defs.reports import table
+from translation_pipeline.defs.resources import PipelineResource
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.stages import checks
+from translation_pipeline.stages.cells import (
+    EXTRACTED_CAPTIONS,
+    REVIEWED_CAPTIONS,
+    TRANSLATED_VIDEOS,
+)
+from translation_pipeline.stages.checks import CheckOutcome
+
+Question = Callable[[Pipeline, Collection[str] | None], CheckOutcome]
+
+QUESTIONS: dict[tuple[str, str], Question] = {
+    (EXTRACTED_CAPTIONS, checks.NO_FAILED_JOBS): lambda pipeline, titles: checks.no_failed_jobs(
+        pipeline, EXTRACTED_CAPTIONS, titles
+    ),
+    (REVIEWED_CAPTIONS, checks.CAPTIONS_ARE_VALID): checks.captions_are_valid,
+    (TRANSLATED_VIDEOS, checks.NO_FAILED_JOBS): lambda pipeline, titles: checks.no_failed_jobs(
+        pipeline, TRANSLATED_VIDEOS, titles
+    ),
+    (TRANSLATED_VIDEOS, checks.OUTPUTS_VERIFIED): checks.outputs_verified,
+}
+
+DESCRIPTIONS = {
+    checks.NO_FAILED_JOBS: "No job failed, is unknown or was given up; no video was set aside.",
+    checks.CAPTIONS_ARE_VALID: "No approved or provided SRT has a finding that blocks spending.",
+    checks.OUTPUTS_VERIFIED: (
+        "Every output is in the bucket, plays, is as long as its source (2 %) and has its streams."
+    ),
+}
+
+
+def build_checks() -> list[dg.AssetChecksDefinition]:
+    """One definition per question. Validity blocks what comes after it in the same run."""
+    return [_check(asset, name) for asset, name in QUESTIONS]
+
+
+def evaluations(pipeline: Pipeline, assets: Collection[str]) -> Iterator[dg.AssetCheckEvaluation]:
+    """The checks of these assets as events, for steps that cover many partitions."""
+    for (asset, name), question in QUESTIONS.items():
+        if asset in assets:
+            outcome = question(pipeline, None)
+            yield dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(asset),
+                check_name=name,
+                passed=outcome.passed,
+                severity=_severity(outcome),
+                metadata=_metadata(outcome),
+            )
+
+
+def _check(asset: str, name: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset,
+        name=name,
+        description=DESCRIPTIONS[name],
+        blocking=name == checks.CAPTIONS_ARE_VALID,
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, pipeline: PipelineResource
+    ) -> dg.AssetCheckResult:
+        outcome = QUESTIONS[asset, name](pipeline.open(), None)
+        return dg.AssetCheckResult(
+            passed=outcome.passed, severity=_severity(outcome), metadata=_metadata(outcome)
+        )
+
+    return check
+
+
+def _severity(outcome: CheckOutcome) -> dg.AssetCheckSeverity:
+    """Only an error blocks; one bad video of many is a warning, since the others go on."""
+    if outcome.name == checks.CAPTIONS_ARE_VALID and not outcome.blocks:
+        return dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckSeverity.ERROR
+
+
+def _metadata(outcome: CheckOutcome) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "checked": outcome.checked,
+        "wrong": len(outcome.findings),
+    }
+    if outcome.findings:
+        metadata["findings"] = table(outcome.findings)
+    return metadata

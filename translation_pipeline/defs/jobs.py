@@ -1,0 +1,121 @@
+"""`translate_catalog`: the run that machines start. Plan, submit, poll, record."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from translation_pipeline.defs.checks import evaluations
+from translation_pipeline.defs.interrupts import require_uninterrupted
+from translation_pipeline.defs.partitions import add_titles, key_of
+from translation_pipeline.defs.reports import materialization, table, with_idle
+from translation_pipeline.defs.resources import PipelineResource
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.stages import cells, work
+from translation_pipeline.stages.cells import (
+    EXTRACTED_CAPTIONS,
+    REVIEWED_CAPTIONS,
+    TRANSLATED_VIDEOS,
+    Cell,
+)
+from translation_pipeline.stages.coverage import DONE, coverage
+from translation_pipeline.stages.sources import see_sources
+from translation_pipeline.stages.work import Box
+
+POOL = "translate_catalog"
+EVERYTHING = Box()
+
+Report = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
+
+
+@dg.op(pool=POOL, out=dg.Out(dg.Nothing), description="Lists, inspects, plans, reserves money.")
+def plan_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+    """Find all work that can be done now and set its money aside."""
+    parts = pipeline.open()
+    add_titles(context.instance, see_sources(parts).titles)
+    plan = work.plan_everything(parts, EVERYTHING, context.run_id)
+    metadata: dict[str, Any] = {
+        "new_jobs": len(plan.new_job_ids),
+        "wanted": len(plan.wanted),
+    }
+    if plan.over_budget:
+        refused = [{"title": title, "reason": why} for title, why in plan.over_budget.items()]
+        metadata["over_budget"] = table(refused)
+    context.add_output_metadata(metadata)
+
+
+@dg.op(
+    ins={"planned": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing),
+    pool=POOL,
+    description="Sends every job that has its money.",
+)
+async def submit_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+    """Submit, each after a durable intent."""
+    summary = await work.work(pipeline.open(), context.run_id, submit_only=True)
+    require_uninterrupted(summary)
+    context.add_output_metadata({"submitted": summary.submitted})
+
+
+@dg.op(
+    ins={"submitted": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing),
+    pool=POOL,
+    description="Waits for all jobs in one loop, verifies outputs, takes up new work meanwhile.",
+)
+async def poll_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+    """Wait until no job is open and a fresh look finds no new work."""
+    parts = pipeline.open()
+    verified = failed = unknown = 0
+    while True:
+        summary = await work.work(parts, context.run_id)
+        verified += summary.verified
+        failed += summary.failed
+        unknown += summary.unknown
+        require_uninterrupted(summary)
+        if summary.stopped_by:
+            raise dg.Failure(summary.stopped_by, allow_retries=False)
+        see_sources(parts)
+        work.plan_everything(parts, EVERYTHING, context.run_id)
+        if not parts.ledger.unsettled():
+            break
+    context.add_output_metadata({"verified": verified, "failed": failed, "unknown": unknown})
+
+
+@dg.op(
+    ins={"settled": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing),
+    pool=POOL,
+    description="Reports every complete cell that changed, and the checks.",
+)
+def record_results(context: dg.OpExecutionContext, pipeline: PipelineResource) -> Iterator[Report]:
+    """Tell Dagster what is new, once per content."""
+    parts = pipeline.open()
+    add_titles(context.instance, parts.inventory.titles())
+    for cell in _changed_cells(parts):
+        yield materialization(parts, cell)
+        parts.inventory.record_materialized(cell.asset, key_of(cell), cell.version)
+    yield from evaluations(parts, [EXTRACTED_CAPTIONS, REVIEWED_CAPTIONS, TRANSLATED_VIDEOS])
+    rows = [asdict(row) for row in coverage(parts) if row.state != DONE]
+    yield dg.Output(None, metadata={"not_done": table(rows)})
+
+
+def _changed_cells(parts: Pipeline) -> Iterator[Cell]:
+    titles = parts.inventory.titles()
+    every = [
+        *cells.source_cells(parts),
+        *with_idle(EXTRACTED_CAPTIONS, cells.extraction_cells(parts), titles),
+        *with_idle(REVIEWED_CAPTIONS, cells.review_cells(parts), titles),
+        *cells.translation_cells(parts),
+    ]
+    told = {asset: parts.inventory.materialized(asset) for asset in {cell.asset for cell in every}}
+    for cell in every:
+        if not cell.missing and told[cell.asset].get(key_of(cell)) != cell.version:
+            yield cell
+
+
+@dg.job(description="Takes all work that the sensors found and does it in one process.")
+def translate_catalog() -> None:
+    """plan -> submit -> poll -> record, each step resumable because the ledger is."""
+    record_results(poll_jobs(submit_jobs(plan_jobs())))

@@ -1,0 +1,96 @@
+"""What Dagster is told of a cell: materializations with tables and pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from translation_pipeline.defs.partitions import key_of
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.stages.cells import (
+    EXTRACTED_CAPTIONS,
+    REVIEWED_CAPTIONS,
+    TRANSLATED_VIDEOS,
+    Cell,
+)
+from translation_pipeline.stages.pictures import before_and_after
+
+TABLE_ROWS_MOST = 500  # more make the event too heavy to show; the count says how many there are
+
+NOTHING_TO_DO = {
+    EXTRACTED_CAPTIONS: "No rule of this title asks for captions to be extracted for a review.",
+    REVIEWED_CAPTIONS: "This title needs no captions of a person.",
+}
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
+    """Rows as a table in the UI. All values become text or numbers; empty columns are left out."""
+    filled = (name for row in rows for name, value in row.items() if value not in (None, ""))
+    columns = list(dict.fromkeys(filled))
+    records = [
+        dg.TableRecord({name: _plain(row.get(name)) for name in columns})
+        for row in rows[:TABLE_ROWS_MOST]
+    ]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in columns])
+    return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def with_idle(asset: str, found: Sequence[Cell], titles: Collection[str]) -> list[Cell]:
+    """The cells found, and one without rows for each title that the asset has nothing to do for.
+
+    Those are reported too: else a title would look unfinished, and what comes after out of date.
+    """
+    idle = sorted(set(titles) - {cell.title for cell in found})
+    return [*found, *(Cell(asset, title, None, (), (), "nothing to do") for title in idle)]
+
+
+def cell_metadata(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
+    """A table of the cell's videos, counts, and a picture where there is something to see."""
+    if not cell.rows:
+        return {"title": cell.title, "videos": NOTHING_TO_DO[cell.asset]}
+    metadata: dict[str, Any] = {
+        "title": cell.title,
+        "dagster/row_count": len(cell.rows),
+        "videos": table([_shown(row) for row in cell.rows]),
+    }
+    cues = [row["cues"] for row in cell.rows if row.get("cues") is not None]
+    if cues:
+        metadata["cues"] = sum(cues)
+    if cell.missing:
+        metadata["missing"] = dg.MetadataValue.md("\n".join(f"- {line}" for line in cell.missing))
+    if cell.asset == TRANSLATED_VIDEOS and cell.language is not None:
+        pictures = before_and_after(pipeline, cell.title, cell.language)
+        if pictures is not None:
+            metadata["before_and_after"] = dg.MetadataValue.md(
+                f"**{pictures.video} at {pictures.at_s:.1f} s**\n\n"
+                f"{_image('before', pictures.before)} {_image('after', pictures.after)}"
+            )
+    return metadata
+
+
+def materialization(pipeline: Pipeline, cell: Cell) -> dg.AssetMaterialization:
+    """The event for one complete cell."""
+    return dg.AssetMaterialization(
+        asset_key=cell.asset,
+        partition=key_of(cell),
+        metadata=cell_metadata(pipeline, cell),
+        tags={"dagster/data_version": cell.version[:32]},
+    )
+
+
+def _image(name: str, jpeg: bytes) -> str:
+    return f"![{name}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})"
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without the hash that only tells versions apart."""
+    return {name: value for name, value in row.items() if name != "content"}
+
+
+def _plain(value: Any) -> str | int | float | bool:
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int | float | bool) else str(value)

@@ -1,0 +1,89 @@
+"""One SQL database for the ledger: SQLite in WAL mode, or PostgreSQL in a schema of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from translation_pipeline.ledger.migrations import migrate
+
+SCHEMA = "translation_pipeline"  # keeps the ledger apart from Dagster's tables
+BUSY_TIMEOUT_MS = 30_000
+TAKE_LOCK = text("SELECT pg_advisory_xact_lock(727021)")  # any number that is ours alone
+
+
+class Database:
+    """Short transactions on one database; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = _engine(url)
+        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        with self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # Several processes may start at once on an empty database.
+                connection.execute(TAKE_LOCK)
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            migrate(connection)
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether row locks and SKIP LOCKED are to be had."""
+        return self._engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads; never waits for a writer."""
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that writes: committed at the end, rolled back on an error."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def one_at_a_time(self, session: Session) -> None:
+        """Let no other writer in until the transaction ends, so that sums stay true.
+
+        SQLite has one writer at a time anyway.
+        """
+        if self.is_postgresql:
+            session.execute(TAKE_LOCK)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(
+            parsed,
+            pool_pre_ping=True,
+            connect_args={"options": f"-csearch_path={SCHEMA}"},
+        )
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # this module begins transactions, not the driver
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

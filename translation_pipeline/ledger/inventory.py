@@ -1,0 +1,103 @@
+"""What is known of videos and captions, what the catalog wants, and what was delivered.
+
+Unlike the jobs, all of this can be found out again from OSS and the catalog file; it is kept so
+that nothing is listed, probed or judged twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from translation_pipeline.ledger.database import Database
+from translation_pipeline.ledger.ledger import utc_now
+from translation_pipeline.ledger.models import Base, Captions, Job, Materialized, Video, Wanted
+
+
+class Inventory:
+    """Rows of videos, captions and wishes. Each method is one transaction."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = utc_now) -> None:
+        self.database = database
+        self._now = clock
+
+    def save(self, rows: Iterable[Base]) -> None:
+        """Insert or replace rows by their primary keys."""
+        with self.database.write() as session:
+            for row in rows:
+                session.merge(row)
+
+    def videos(self, titles: Collection[str] | None = None) -> list[Video]:
+        """Videos of these titles (all, without an argument), by title and name."""
+        return self._of_titles(Video, Video.title, titles, Video.title, Video.video)
+
+    def video(self, title: str, video: str) -> Video | None:
+        """One video, None when it was never seen."""
+        with self.database.read() as session:
+            return session.get(Video, (title, video))
+
+    def captions(self, titles: Collection[str] | None = None) -> list[Captions]:
+        """Caption files of these titles."""
+        return self._of_titles(Captions, Captions.title, titles, Captions.title, Captions.video)
+
+    def wanted(self, titles: Collection[str] | None = None) -> list[tuple[Wanted, Job | None]]:
+        """Wishes of these titles, each with the job that answers it."""
+        query = select(Wanted, Job).outerjoin(Job, Job.id == Wanted.job_id)
+        if titles is not None:
+            query = query.where(Wanted.title.in_(titles))
+        query = query.order_by(Wanted.title, Wanted.video, Wanted.kind, Wanted.language)
+        with self.database.read() as session:
+            return [(wanted, job) for wanted, job in session.execute(query)]
+
+    def titles(self) -> list[str]:
+        """All titles of which a video was ever seen."""
+        with self.database.read() as session:
+            return list(session.scalars(select(Video.title).distinct().order_by(Video.title)))
+
+    def want(self, wishes: Collection[Wanted]) -> None:
+        """Enter wishes. One whose job changed is no longer delivered; others stay as they are."""
+        with self.database.write() as session:
+            for wish in wishes:
+                key = (wish.title, wish.video, wish.kind, wish.language)
+                present = session.get(Wanted, key)
+                if present is None:
+                    session.add(wish)
+                    continue
+                if present.job_id != wish.job_id or present.output_key != wish.output_key:
+                    present.delivered_at = present.facts = None
+                present.job_id, present.blocked = wish.job_id, wish.blocked
+                present.output_bucket, present.output_key = wish.output_bucket, wish.output_key
+
+    def delivered(self, wish: Wanted, facts: Mapping[str, Any]) -> None:
+        """The output is at its place and was checked; `facts` is what the check found."""
+        with self.database.write() as session:
+            row = session.get(Wanted, (wish.title, wish.video, wish.kind, wish.language))
+            if row is not None and row.job_id == wish.job_id:
+                row.delivered_at, row.facts = self._now(), dict(facts)
+
+    def materialized(self, asset: str) -> dict[str, str]:
+        """Partition key to the version that Dagster was last told of."""
+        with self.database.read() as session:
+            query = select(Materialized).where(Materialized.asset == asset)
+            return {row.partition: row.version for row in session.scalars(query)}
+
+    def record_materialized(self, asset: str, partition: str, version: str) -> None:
+        """Dagster was told of this version of a partition."""
+        self.save([Materialized(asset=asset, partition=partition, version=version, at=self._now())])
+
+    def _of_titles(
+        self,
+        model: Any,
+        column: InstrumentedAttribute[str],
+        titles: Collection[str] | None,
+        *order: InstrumentedAttribute[str],
+    ) -> list[Any]:
+        query = select(model).order_by(*order)
+        if titles is not None:
+            query = query.where(column.in_(titles))
+        with self.database.read() as session:
+            return list(session.scalars(query))

@@ -1,0 +1,237 @@
+"""Sending jobs so that nothing can make them pay twice: intent, call, record; else reconcile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from translation_pipeline.errors import (
+    CallRefused,
+    CallThrottled,
+    LedgerError,
+    ProviderError,
+    StorageAway,
+    StorageError,
+)
+from translation_pipeline.ledger.ledger import Change, Ledger, OpenJob
+from translation_pipeline.ledger.models import Attempt, Job
+from translation_pipeline.ledger.recorder import Recorder
+from translation_pipeline.ledger.retry import ADVICE, Decision, decide
+from translation_pipeline.ledger.states import JobState
+from translation_pipeline.ledger.throttle import Throttle
+from translation_pipeline.providers.base import Lookup, Provider, Submission
+from translation_pipeline.providers.requests import request_from_json
+
+if TYPE_CHECKING:
+    from translation_pipeline.ledger.runner import Delivery
+
+NO_PROOF = (
+    "The answer to its submit was lost, and this service neither lists such jobs nor takes a "
+    "repeat safely. If its output appears, it is taken; otherwise a person decides."
+)
+REPEAT_REFUSED = "The answer to its submit was lost, and its repetition was refused"
+
+
+@dataclass
+class Sent:
+    """What came of a batch: jobs as they are now, and whether the account must stop."""
+
+    jobs: list[OpenJob] = field(default_factory=list)
+    gone: list[OpenJob] = field(default_factory=list)
+    """Jobs that somebody else took over meanwhile."""
+    submitted: int = 0
+    stopped_by: str | None = None
+
+
+class Submitter:
+    """Sends batches of jobs of one runner."""
+
+    AT_ONCE = 64
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        providers: Mapping[str, Provider],
+        delivery: Delivery,
+        recorder: Recorder,
+        *,
+        run_id: str,
+        owner: str,
+        reconcile_after_s: float,
+    ) -> None:
+        self._ledger = ledger
+        self._providers = providers
+        self._delivery = delivery
+        self._recorder = recorder
+        self._run_id = run_id
+        self._owner = owner
+        self._reconcile_after_s = reconcile_after_s
+        self._doubtful_since: dict[str, float] = {}
+
+    async def submit(self, jobs: Sequence[OpenJob], throttle: Throttle) -> Sent:
+        """Send reserved jobs, each after a durable intent."""
+        sent = Sent()
+        if not jobs:
+            return sent
+        rows = {row.id: row for row in await asyncio.to_thread(self._ledger.jobs, _ids(jobs))}
+        checked = await asyncio.gather(*(self._preflight(job, rows[job.id], sent) for job in jobs))
+        good = [job for job in checked if job is not None]
+        attempts = await asyncio.to_thread(
+            self._ledger.begin_attempts, _ids(good), self._run_id, self._owner
+        )
+        sent.gone += [job for job in good if job.id not in attempts]
+        await asyncio.gather(
+            *(
+                self._send(job, rows[job.id], attempts[job.id], throttle, sent)
+                for job in good
+                if job.id in attempts
+            )
+        )
+        return sent
+
+    async def reconcile(
+        self, jobs: Sequence[OpenJob], throttles: Mapping[tuple[str, str], Throttle]
+    ) -> Sent:
+        """Find out about jobs whose submit went unanswered; nothing is repeated unproven."""
+        sent = Sent()
+        by_provider: dict[str, list[tuple[OpenJob, Attempt]]] = defaultdict(list)
+        for job in jobs:
+            attempt = await asyncio.to_thread(self._ledger.attempt, job.id)
+            if self._may_be_listed(job, attempt):
+                by_provider[job.provider].append((job, attempt))
+        for provider, doubtful in by_provider.items():
+            await self._reconcile_at(self._providers[provider], doubtful, throttles, sent)
+        return sent
+
+    async def _reconcile_at(
+        self,
+        provider: Provider,
+        doubtful: Sequence[tuple[OpenJob, Attempt]],
+        throttles: Mapping[tuple[str, str], Throttle],
+        sent: Sent,
+    ) -> None:
+        ids = [job.id for job, _ in doubtful]
+        rows = {row.id: row for row in await asyncio.to_thread(self._ledger.jobs, ids)}
+        lookups = [
+            Lookup(
+                job.id,
+                request_from_json(rows[job.id].request),
+                attempt.user_data,
+                attempt.intent_at.timestamp(),
+            )
+            for job, attempt in doubtful
+        ]
+        try:
+            found = await provider.find_lost(lookups)
+        except ProviderError:
+            return  # asked again in the next round
+        for job, attempt in doubtful:
+            row = rows[job.id]
+            if job.id in found:
+                change = Change(job.id, JobState.SUBMITTED, "found again", remote_id=found[job.id])
+                await self._note(change, job, sent)
+            elif provider.replays_safely(job.kind) and job.state is JobState.INTENT:
+                throttle = throttles[job.provider, job.account]
+                turn = await asyncio.to_thread(throttle.take, 1)
+                if turn.granted:
+                    await self._send(job, row, attempt, throttle, sent, again=True)
+            else:
+                await self._without_proof(job, row, sent)
+
+    async def _without_proof(self, job: OpenJob, row: Job, sent: Sent) -> None:
+        exists = await asyncio.to_thread(self._delivery.output_exists, row)
+        if job.state is JobState.INTENT:
+            await self._note(Change(job.id, JobState.UNKNOWN, NO_PROOF, reason=NO_PROOF), job, sent)
+        elif not exists:
+            sent.gone.append(job)
+        if exists:
+            await self._note(
+                Change(job.id, JobState.FINISHED, "its output object appeared"), job, sent
+            )
+
+    async def _preflight(self, job: OpenJob, row: Job, sent: Sent) -> OpenJob | None:
+        try:
+            await asyncio.to_thread(self._delivery.preflight, row)
+        except (CallRefused, StorageError) as error:
+            if isinstance(error, StorageAway):
+                return None  # OSS is away; the job stays reserved and is sent later
+            words = f"Not sent: {error}"
+            await self._note(Change(job.id, JobState.FAILED, words, reason=words), job, sent)
+            return None
+        return job
+
+    async def _send(
+        self,
+        job: OpenJob,
+        row: Job,
+        attempt: Attempt,
+        throttle: Throttle,
+        sent: Sent,
+        *,
+        again: bool = False,
+    ) -> None:
+        """One call. `again` repeats one whose answer was lost, with the same token."""
+        submission = Submission(
+            request=request_from_json(row.request),
+            title=f"{row.title} {row.video} {row.language}",
+            user_data=attempt.user_data,
+            client_token=attempt.client_token,
+        )
+        try:
+            remote_id = await self._providers[job.provider].submit(submission)
+        except ProviderError as error:
+            await self._not_answered(job, error, throttle, sent, again=again)
+            return
+        await asyncio.to_thread(throttle.answered)
+        self._doubtful_since.pop(job.id, None)
+        sent.submitted += 1
+        change = Change(job.id, JobState.SUBMITTED, "accepted", remote_id=remote_id)
+        await self._note(change, job, sent)
+
+    async def _not_answered(
+        self, job: OpenJob, error: ProviderError, throttle: Throttle, sent: Sent, *, again: bool
+    ) -> None:
+        decision = decide(error)
+        if decision is Decision.RECONCILE:
+            await asyncio.to_thread(throttle.broke)
+        elif decision is Decision.WAIT:
+            wait_s = error.retry_after_s if isinstance(error, CallThrottled) else None
+            await asyncio.to_thread(throttle.slow_down, wait_s)
+        elif decision is Decision.STOP_ACCOUNT:
+            sent.stopped_by = f"{job.provider} refuses every call: {error}. No job was lost."
+        if decision is Decision.RECONCILE or (again and decision in _CERTAIN_BUT_LATER):
+            # The first call may have been carried out: it stays an intent until that is known.
+            self._doubtful_since[job.id] = time.monotonic()
+            sent.jobs.append(replace(job, state=JobState.INTENT))
+        elif decision in _CERTAIN_BUT_LATER:
+            await self._note(Change(job.id, JobState.RESERVED, f"not started: {error}"), job, sent)
+        elif again:
+            words = f"{REPEAT_REFUSED}: {error}"
+            await self._note(Change(job.id, JobState.UNKNOWN, words, reason=words), job, sent)
+        else:
+            words = f"{error} {ADVICE[decision]}".strip()
+            await self._note(Change(job.id, JobState.FAILED, words, reason=words), job, sent)
+
+    async def _note(self, change: Change, job: OpenJob, sent: Sent) -> None:
+        try:
+            sent.jobs.append(await self._recorder.record(change))
+        except LedgerError:
+            sent.gone.append(job)
+
+    def _may_be_listed(self, job: OpenJob, attempt: Attempt) -> bool:
+        """Whether the service has had time to list the job, were it started."""
+        since = self._doubtful_since.get(job.id)
+        if since is not None:
+            return time.monotonic() - since >= self._reconcile_after_s
+        return (self._ledger.now() - attempt.intent_at).total_seconds() >= self._reconcile_after_s
+
+
+_CERTAIN_BUT_LATER = {Decision.WAIT, Decision.STOP_ACCOUNT}
+
+
+def _ids(jobs: Sequence[OpenJob]) -> list[str]:
+    return [job.id for job in jobs]

@@ -1,0 +1,1 @@
+"""The media work: reading, erasing, translating and burning in captions."""

@@ -1,0 +1,1 @@
+"""HOW to reach a paid service: wire calls and vocabulary only."""

@@ -1,0 +1,125 @@
+"""The environment, parsed once into one frozen object.
+
+Secrets are not settings: access keys come from the Alibaba credentials chain (environment,
+profile, RAM role, OIDC) at the moment a client is made, and are never kept here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from translation_pipeline.errors import ConfigurationError
+
+PREFIX = "TRANSLATION_PIPELINE_"
+
+# Regions that serve video translation and caption extraction (ims.md section 2).
+IMS_REGIONS = (
+    "cn-shanghai",
+    "cn-beijing",
+    "cn-hangzhou",
+    "cn-shenzhen",
+    "ap-southeast-1",
+    "us-west-1",
+)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How hard a run may push; rates and numbers are per account, over all processes."""
+
+    poll_interval_s: float = 10.0
+    submits_per_s: float = 20.0
+    jobs_in_flight: int = 10_000
+    reconcile_after_s: float = 10.0
+    """A service lists a new job with some delay; nobody looks for a lost one sooner than this."""
+    lease_s: float = 60.0
+    """A process that did not renew its claims for so long is dead; others take its jobs over."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are and how hard to push; see `docs/settings.md` for each variable."""
+
+    home: Path
+    catalog_path: Path
+    account: str
+    region: str
+    oss_endpoint: str
+    ims_endpoint: str
+    ims_protocol: str
+    database_url: str
+    pace: Pace = Pace()
+    signed_url_s: int = 3600
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; raises `ConfigurationError` naming the variable that is wrong."""
+        env = os.environ if environment is None else environment
+        home = Path(env.get(PREFIX + "HOME", ".translation_pipeline")).expanduser().resolve()
+        region = env.get(PREFIX + "REGION", "cn-shanghai")
+        if region not in IMS_REGIONS:
+            raise ConfigurationError(
+                f"{PREFIX}REGION is {region!r}, where IMS does not translate videos. "
+                f"Choose one of {', '.join(IMS_REGIONS)}."
+            )
+        protocol, host = _split_endpoint(
+            PREFIX + "IMS_ENDPOINT",
+            env.get(PREFIX + "IMS_ENDPOINT", f"https://ice.{region}.aliyuncs.com"),
+        )
+        return cls(
+            home=home,
+            catalog_path=Path(env.get(PREFIX + "CATALOG", "catalog.yaml")).expanduser().resolve(),
+            account=env.get(PREFIX + "ACCOUNT", "default"),
+            region=region,
+            oss_endpoint=env.get(PREFIX + "OSS_ENDPOINT", f"https://oss-{region}.aliyuncs.com"),
+            ims_endpoint=host,
+            ims_protocol=protocol,
+            database_url=_database_url(env, home),
+            pace=Pace(
+                poll_interval_s=_positive(env, "POLL_INTERVAL_S", Pace.poll_interval_s),
+                submits_per_s=_positive(env, "SUBMITS_PER_S", Pace.submits_per_s),
+                jobs_in_flight=int(_positive(env, "JOBS_IN_FLIGHT", Pace.jobs_in_flight)),
+                reconcile_after_s=_positive(env, "RECONCILE_AFTER_S", Pace.reconcile_after_s),
+                lease_s=_positive(env, "LEASE_S", Pace.lease_s),
+            ),
+            signed_url_s=int(_positive(env, "SIGNED_URL_S", 3600)),
+        )
+
+
+def _split_endpoint(variable: str, endpoint: str) -> tuple[str, str]:
+    """(`HTTP` or `HTTPS`, host[:port]): the SDK wants them apart (sdk-wire.md A1)."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+        raise ConfigurationError(
+            f"{variable} is {endpoint!r}; write it as https://ice.<region>.aliyuncs.com."
+        )
+    return parts.scheme.upper(), parts.netloc
+
+
+def _database_url(env: Mapping[str, str], home: Path) -> str:
+    """The ledger's database: its own URL, else Dagster's PostgreSQL, else a file in the home."""
+    url = env.get(PREFIX + "DATABASE_URL") or env.get("DAGSTER_POSTGRES_URL")
+    if not url:
+        return f"sqlite:///{home / 'ledger.db'}"
+    for plain in ("postgres://", "postgresql://"):
+        if url.startswith(plain):
+            # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3; psycopg2 is what ships here.
+            return "postgresql+psycopg2://" + url[len(plain) :]
+    return url
+
+
+def _positive(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(PREFIX + name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if value <= 0:
+        raise ConfigurationError(f"{PREFIX}{name} is {text!r}; it must be a number above 0.")
+    return value

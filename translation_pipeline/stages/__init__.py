@@ -1,0 +1,1 @@
+"""What happens to each video: sources, captions, review, translation, verification."""

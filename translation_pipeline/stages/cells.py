@@ -1,0 +1,180 @@
+"""What Dagster shows as partitions: per title, or per title and language, is all of it there?
+
+A cell is complete when every video that the catalog wants in it is done. Its version changes
+whenever what was delivered changes, so that each content is reported once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from translation_pipeline.catalog.listing import rule_of
+from translation_pipeline.ledger.models import Job, Video, Wanted
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
+from translation_pipeline.stages.review import caption_places
+
+SOURCE_VIDEOS = "source_videos"
+EXTRACTED_CAPTIONS = "extracted_captions"
+REVIEWED_CAPTIONS = "reviewed_captions"
+TRANSLATED_VIDEOS = "translated_videos"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One partition of one asset. `rows` is a table for people, one row per video."""
+
+    asset: str
+    title: str
+    language: str | None
+    rows: tuple[dict[str, Any], ...]
+    missing: tuple[str, ...]
+    """Videos that are not done, each with its reason."""
+    version: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether it holds something and lacks nothing."""
+        return bool(self.rows) and not self.missing
+
+
+def source_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Cell]:
+    """One cell per title: its videos, usable or not. An unusable video is a row, not a gap."""
+    by_title: dict[str, list[Video]] = defaultdict(list)
+    for video in pipeline.inventory.videos(titles):
+        by_title[video.title].append(video)
+    return [
+        _cell(SOURCE_VIDEOS, title, None, [_video_row(video) for video in videos], [])
+        for title, videos in by_title.items()
+    ]
+
+
+def extraction_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Cell]:
+    """One cell per title whose captions are extracted for review."""
+    return _wanted_cells(pipeline, titles, EXTRACTED_CAPTIONS, EXTRACTION)
+
+
+def translation_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Cell]:
+    """One cell per title and language."""
+    return _wanted_cells(pipeline, titles, TRANSLATED_VIDEOS, TRANSLATION)
+
+
+def review_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Cell]:
+    """One cell per title whose captions come from a person; complete when all are usable."""
+    present = {
+        (row.title, row.video, row.origin, row.language): row
+        for row in pipeline.inventory.captions(titles)
+    }
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    missing: dict[str, list[str]] = defaultdict(list)
+    for place in caption_places(pipeline, titles):
+        video = place.video
+        captions = present.get((video.title, video.video, place.origin, place.language))
+        usable = captions is not None and captions.usable_key is not None
+        reason = "" if usable else (captions and captions.problem) or "not there yet"
+        rows[video.title].append(
+            {
+                "video": video.video,
+                "language": place.language,
+                "cues": captions.cue_count if captions else 0,
+                "findings": len(captions.findings) if captions else 0,
+                "state": "valid" if usable else "blocked",
+                "reason": reason,
+                "content": (captions.sha256 or "") if captions else "",
+            }
+        )
+        if not usable and video.problem is None:
+            missing[video.title].append(f"{video.video}: {reason}")
+    return [
+        _cell(REVIEWED_CAPTIONS, title, None, found, missing[title])
+        for title, found in rows.items()
+    ]
+
+
+def _wanted_cells(
+    pipeline: Pipeline, titles: Collection[str] | None, asset: str, kind: str
+) -> list[Cell]:
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    missing: dict[tuple[str, str], list[str]] = defaultdict(list)
+    wanted_now = _still_wanted(pipeline, titles, kind)
+    for wanted, job in pipeline.inventory.wanted(titles):
+        if wanted.kind != kind or (wanted.title, wanted.video, wanted.language) not in wanted_now:
+            continue
+        cell = (wanted.title, wanted.language)
+        rows[cell].append(_wanted_row(wanted, job))
+        if wanted.delivered_at is None:
+            missing[cell].append(f"{wanted.video}: {_reason(wanted, job)}")
+    by_language = kind == TRANSLATION
+    return [
+        _cell(asset, title, language if by_language else None, found, missing[title, language])
+        for (title, language), found in rows.items()
+    ]
+
+
+def _still_wanted(
+    pipeline: Pipeline, titles: Collection[str] | None, kind: str
+) -> set[tuple[str, str, str]]:
+    """What the catalog file asks for today: a language that was taken out leaves no gap."""
+    wanted = set()
+    for video in pipeline.inventory.videos(titles):
+        rule = rule_of(pipeline.catalog, video)
+        if rule is None:
+            continue
+        languages = (
+            rule.target_languages
+            if kind == TRANSLATION
+            else [rule.source_language]
+            if rule.captions == "review"
+            else []
+        )
+        wanted |= {(video.title, video.video, language) for language in languages}
+    return wanted
+
+
+def _reason(wanted: Wanted, job: Job | None) -> str:
+    if wanted.blocked:
+        return wanted.blocked
+    if job is None:
+        return "nothing is planned for it"
+    return job.reason or f"its job is {job.state}"
+
+
+def _video_row(video: Video) -> dict[str, Any]:
+    return {
+        "video": video.video,
+        "key": video.key,
+        "size_mb": round(video.size / 1e6, 2),
+        "duration_s": round(video.duration_s, 2) if video.duration_s else None,
+        "picture": f"{video.width}x{video.height}" if video.width else "",
+        "fps": round(video.fps, 3) if video.fps else None,
+        "sound": video.has_audio,
+        "state": "usable" if video.problem is None else "set aside",
+        "reason": video.problem or "",
+        "content": video.etag,
+    }
+
+
+def _wanted_row(wanted: Wanted, job: Job | None) -> dict[str, Any]:
+    facts = wanted.facts or {}
+    return {
+        "video": wanted.video,
+        "state": "done" if wanted.delivered_at else (job.state if job else "blocked"),
+        "reason": "" if wanted.delivered_at else _reason(wanted, job),
+        "cues": facts.get("cues"),
+        "duration_s": facts.get("duration_s"),
+        "size_mb": round(facts["size"] / 1e6, 2) if "size" in facts else None,
+        "output": f"oss://{wanted.output_bucket}/{wanted.output_key}",
+        "job": (job.remote_id or "") if job else "",
+    }
+
+
+def _cell(
+    asset: str, title: str, language: str | None, rows: list[dict[str, Any]], missing: list[str]
+) -> Cell:
+    digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    return Cell(asset, title, language, tuple(rows), tuple(missing), digest)

@@ -1,0 +1,162 @@
+"""Outputs: are they there, are they what was asked for, and are they at their place?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from translation_pipeline import media
+from translation_pipeline.captions.srt import parse_srt
+from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.errors import (
+    CallRefused,
+    CaptionsUnreadable,
+    OutputMissing,
+    OutputRefused,
+)
+from translation_pipeline.ledger.ledger import utc_now
+from translation_pipeline.ledger.models import Captions, Job, Wanted
+from translation_pipeline.ledger.states import JobState
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.providers.requests import (
+    ExtractionRequest,
+    TranslationRequest,
+    request_from_json,
+)
+from translation_pipeline.stages.wanted import EXTRACTED
+from translation_pipeline.storage import ObjectHead
+
+DURATION_TOLERANCE = 0.02  # share of the source's duration
+
+
+class OutputDelivery:
+    """What the runner asks about the objects of a job, answered from OSS."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def preflight(self, job: Job) -> None:
+        """Raise `CallRefused` when the source changed or vanished since it was planned."""
+        source = request_from_json(job.request).video
+        head = self._pipeline.storage.head(source)
+        if head is None:
+            raise CallRefused(
+                "SourceVanished", f"{source.to_oss()} was deleted after it was listed."
+            )
+        if head.etag != job.source_etag:
+            raise CallRefused(
+                "SourceChanged",
+                f"{source.to_oss()} was replaced after it was planned; its new content is planned "
+                "at the next scan.",
+            )
+
+    def output_exists(self, job: Job) -> bool:
+        """Whether the job's own output object is there."""
+        return self._pipeline.storage.head(request_from_json(job.request).output) is not None
+
+    def deliver(self, job: Job) -> None:
+        """Check the output, copy it to every place that wants it, and note what was found."""
+        request = request_from_json(job.request)
+        head = self._pipeline.storage.head(request.output)
+        if head is None:
+            raise OutputMissing(
+                f"The service reported success, but {request.output.to_oss()} is missing."
+            )
+        if head.size == 0:
+            raise OutputRefused(
+                f"The service reported success, but {request.output.to_oss()} is empty."
+            )
+        wanted = self._pipeline.ledger.wanted_by(job.id)
+        if isinstance(request, ExtractionRequest):
+            facts = self._extracted(job, request, head, wanted)
+        else:
+            facts = self._translated(job, request, head)
+        for row in wanted:
+            self._copy(request.output, row)
+            self._pipeline.inventory.delivered(row, facts)
+
+    def catch_up(self, job_ids: Collection[str]) -> None:
+        """Hand out outputs that were paid for earlier and are wanted at a new place by now."""
+        jobs = self._pipeline.ledger.jobs(job_ids)
+        for job in jobs:
+            if job.state == JobState.VERIFIED.value and any(
+                row.delivered_at is None for row in self._pipeline.ledger.wanted_by(job.id)
+            ):
+                self.deliver(job)
+
+    def _extracted(
+        self, job: Job, request: ExtractionRequest, head: ObjectHead, wanted: list[Wanted]
+    ) -> dict[str, Any]:
+        try:
+            parsed = parse_srt(self._pipeline.storage.get(request.output))
+        except CaptionsUnreadable as error:
+            raise OutputRefused(
+                f"No captions were read from {job.title}/{job.video}: {error} Check that the "
+                "catalog's caption_region covers them."
+            ) from error
+        self._pipeline.inventory.save(
+            Captions(
+                title=row.title,
+                video=row.video,
+                origin=EXTRACTED,
+                language=row.language,
+                bucket=row.output_bucket,
+                key=row.output_key,
+                etag=head.etag,
+                cue_count=len(parsed.cues),
+                findings=[],
+                changed_at=utc_now(),
+            )
+            for row in wanted
+        )
+        return {"cues": len(parsed.cues), "last_cue_ms": max(cue.end_ms for cue in parsed.cues)}
+
+    def _translated(
+        self, job: Job, request: TranslationRequest, head: ObjectHead
+    ) -> dict[str, Any]:
+        try:
+            facts = media.probe(self._pipeline.storage.signed_url(request.output))
+        except media.UnreadableVideo as error:
+            raise OutputRefused(f"The output does not play: {error}") from error
+        if abs(facts.duration_s - job.duration_s) > DURATION_TOLERANCE * job.duration_s:
+            raise OutputRefused(
+                f"The output is {facts.duration_s:.1f} s long, its source {job.duration_s:.1f} s."
+            )
+        if not facts.has_audio and self._source_has_audio(job):
+            raise OutputRefused("The output has no sound, its source has.")
+        return {
+            "size": head.size,
+            "duration_s": round(facts.duration_s, 3),
+            "width": facts.width,
+            "height": facts.height,
+            "has_audio": facts.has_audio,
+            "cues": self._sidecar_cues(request.output),
+        }
+
+    def _source_has_audio(self, job: Job) -> bool:
+        video = self._pipeline.inventory.video(job.title, job.video)
+        return video is not None and bool(video.has_audio)
+
+    def _sidecar_cues(self, output: ObjectAddress) -> int | None:
+        """Cues of the SRT beside the video; None where the service keeps none there."""
+        sidecar = sidecar_of(output)
+        if self._pipeline.storage.head(sidecar) is None:
+            return None
+        try:
+            return len(parse_srt(self._pipeline.storage.get(sidecar)).cues)
+        except CaptionsUnreadable as error:
+            raise OutputRefused(f"The captions beside the output are unusable: {error}") from error
+
+    def _copy(self, output: ObjectAddress, row: Wanted) -> None:
+        target = ObjectAddress(row.output_bucket, row.output_key)
+        if target == output:
+            return
+        storage = self._pipeline.storage
+        if storage.head(sidecar_of(output)) is not None:
+            storage.copy(sidecar_of(output), sidecar_of(target))
+        storage.copy(output, target)
+
+
+def sidecar_of(video: ObjectAddress) -> ObjectAddress:
+    """The SRT that lies beside a translated video: the same key with another extension."""
+    return ObjectAddress(video.bucket, video.key.rpartition(".")[0] + ".srt")

@@ -1,0 +1,235 @@
+"""What the catalog file asks for, video by video, and the identity of the job that answers it.
+
+Pure: reads the inventory's rows, writes nothing, calls nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.config import TitleRule
+from translation_pipeline.catalog.listing import rule_of
+from translation_pipeline.ledger.identity import JobIdentity, short_id
+from translation_pipeline.ledger.models import Captions, Video
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.providers.requests import (
+    EXTRACTION,
+    TRANSLATION,
+    ExtractionRequest,
+    JobRequest,
+    TranslationRequest,
+)
+
+APPROVED, EXTRACTED, PROVIDED = "approved", "extracted", "provided"
+
+
+@dataclass(frozen=True)
+class WantedOutput:
+    """One output that is wanted; `blocked` says why no job can be made for it yet.
+
+    Without a block it has the identity of its job. `language` is that of the output.
+    """
+
+    video: Video
+    rule: TitleRule
+    kind: str
+    language: str
+    identity: JobIdentity | None = None
+    blocked: str | None = None
+    captions: Captions | None = None
+
+
+def wanted_extractions(
+    pipeline: Pipeline, titles: Collection[str] | None = None
+) -> list[WantedOutput]:
+    """Caption extractions for the videos whose captions a person reviews."""
+    wanted = []
+    for video in pipeline.inventory.videos(titles):
+        rule = rule_of(pipeline.catalog, video)
+        if rule is not None and rule.captions == "review":
+            wanted.append(_extraction(pipeline, video, rule))
+    return wanted
+
+
+def wanted_translations(
+    pipeline: Pipeline,
+    titles: Collection[str] | None = None,
+    languages: Collection[str] | None = None,
+) -> list[WantedOutput]:
+    """Translations of the titles' videos into those of the languages that their rules name."""
+    captions = {
+        (row.title, row.video, row.origin, row.language): row
+        for row in pipeline.inventory.captions(titles)
+    }
+    wanted: list[WantedOutput] = []
+    for video in pipeline.inventory.videos(titles):
+        rule = rule_of(pipeline.catalog, video)
+        if rule is None:
+            continue
+        wanted += [
+            _translation(pipeline, video, rule, language, captions)
+            for language in rule.target_languages
+            if languages is None or language in languages
+        ]
+    return wanted
+
+
+def _extraction(pipeline: Pipeline, video: Video, rule: TitleRule) -> WantedOutput:
+    wanted = WantedOutput(video, rule, EXTRACTION, rule.source_language, blocked=_unusable(video))
+    if wanted.blocked is not None:
+        return wanted
+    assert rule.caption_region is not None  # noqa: S101 - the catalog demands it for review
+    return replace(
+        wanted,
+        identity=_identity(
+            pipeline,
+            wanted,
+            captions=None,
+            parameters={
+                "region": rule.caption_region.as_roi(),
+                "fps": rule.caption_fps,
+                "source_language": rule.source_language,
+            },
+        ),
+    )
+
+
+def _translation(
+    pipeline: Pipeline,
+    video: Video,
+    rule: TitleRule,
+    language: str,
+    captions: Mapping[tuple[str, str, str, str], Captions],
+) -> WantedOutput:
+    wanted = WantedOutput(video, rule, TRANSLATION, language, blocked=_unusable(video))
+    if wanted.blocked is not None:
+        return wanted
+    found = None
+    if rule.captions != "direct":
+        found = _captions_for(video, rule, language, captions)
+        if found is None or found.usable_key is None:
+            return replace(wanted, blocked=_why_no_captions(video, rule, found))
+    return replace(
+        wanted,
+        captions=found,
+        identity=_identity(
+            pipeline, wanted, captions=found, parameters=_translation_parameters(rule)
+        ),
+    )
+
+
+def _unusable(video: Video) -> str | None:
+    if video.problem is None and video.inspected_etag != video.etag:
+        return "It is new or changed, and was not looked into yet."
+    return video.problem
+
+
+def _captions_for(
+    video: Video,
+    rule: TitleRule,
+    language: str,
+    captions: Mapping[tuple[str, str, str, str], Captions],
+) -> Captions | None:
+    if rule.captions == "review":
+        return captions.get((video.title, video.video, APPROVED, rule.source_language))
+    code = language if rule.provided_srt_is == "target" else rule.source_language
+    return captions.get((video.title, video.video, PROVIDED, code))
+
+
+def _why_no_captions(video: Video, rule: TitleRule, found: Captions | None) -> str:
+    if found is not None:
+        return found.problem or "Its captions have findings that block spending."
+    if rule.captions == "review":
+        return (
+            "Its captions wait for approval: no reviewed SRT is under the review prefix yet. "
+            "The stage extraction tells whether there is something to review."
+        )
+    assert rule.provided_srt is not None  # noqa: S101 - the catalog demands it for provided
+    return f"No SRT was provided for it (the catalog expects {rule.provided_srt.text})."
+
+
+def _translation_parameters(rule: TitleRule) -> dict[str, Any]:
+    return {
+        "captions": rule.captions,
+        "captions_are": _captions_are(rule),
+        "source_language": rule.source_language,
+        "erase": rule.erase_areas(),
+        "style": rule.subtitle_style(),
+        "bilingual": rule.bilingual,
+    }
+
+
+def _captions_are(rule: TitleRule) -> Any:
+    if rule.captions == "direct":
+        return None
+    return rule.provided_srt_is or "source"
+
+
+def _identity(
+    pipeline: Pipeline,
+    wanted: WantedOutput,
+    *,
+    captions: Captions | None,
+    parameters: dict[str, Any],
+) -> JobIdentity:
+    return JobIdentity(
+        provider=wanted.rule.provider,
+        account=pipeline.settings.account,
+        kind=wanted.kind,
+        # Objects from before OSS kept checksums have none; their etag is the next best proof.
+        source_crc64=wanted.video.crc64 or f"etag:{wanted.video.etag}",
+        source_size=wanted.video.size,
+        captions_sha256=captions.sha256 if captions else None,
+        language=wanted.language,
+        level=wanted.rule.level if wanted.kind == TRANSLATION else None,
+        parameters=parameters,
+    )
+
+
+def request_of(pipeline: Pipeline, wanted: WantedOutput, identity: JobIdentity) -> JobRequest:
+    """What the provider is asked for; `identity` may carry a force counter."""
+    rule, video = wanted.rule, wanted.video
+    source = ObjectAddress(video.bucket, video.key)
+    output = output_of(pipeline, wanted, identity.id)
+    if wanted.kind == EXTRACTION:
+        assert rule.caption_region is not None  # noqa: S101 - the catalog demands it for review
+        return ExtractionRequest(
+            video=source,
+            output=output,
+            source_language=rule.source_language,
+            region=rule.caption_region.as_roi(),
+            fps=rule.caption_fps,
+        )
+    captions = wanted.captions
+    return TranslationRequest(
+        video=source,
+        output=output,
+        level=rule.level,
+        source_language=rule.source_language,
+        target_language=wanted.language,
+        captions=(
+            ObjectAddress(pipeline.catalog.output_bucket, captions.usable_key)
+            if captions and captions.usable_key
+            else None
+        ),
+        captions_are=_captions_are(rule),
+        erase=rule.erase_areas(),
+        subtitle_style=rule.subtitle_style(),
+        bilingual=rule.bilingual,
+    )
+
+
+def output_of(pipeline: Pipeline, wanted: WantedOutput, job_id: str | None) -> ObjectAddress:
+    """Where the output belongs; without a job its id stays a placeholder."""
+    video, rule = wanted.video, wanted.rule
+    short = short_id(job_id) if job_id else "{id}"
+    if wanted.kind == EXTRACTION:
+        key = f"{pipeline.catalog.captions_prefix}{video.title}/{video.video}.{short}.srt"
+    else:
+        key = rule.output.render(
+            title=video.title, video=video.video, language=wanted.language, id=short
+        )
+    return ObjectAddress(pipeline.catalog.output_bucket, key)

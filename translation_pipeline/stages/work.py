@@ -1,0 +1,121 @@
+"""One run: plan, set money aside, work, and say what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from translation_pipeline.ledger.runner import Runner, RunSummary
+from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.stages.delivery import OutputDelivery
+from translation_pipeline.stages.planning import Plan, plan, reserve
+from translation_pipeline.stages.review import collect_captions
+from translation_pipeline.stages.sources import inspect_sources
+from translation_pipeline.stages.wanted import wanted_extractions, wanted_translations
+
+ASKED_TO_END = "the process was asked to end"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of titles and languages; None means all of them."""
+
+    titles: tuple[str, ...] | None = None
+    languages: tuple[str, ...] | None = None
+
+
+async def extract(
+    pipeline: Pipeline,
+    box: Box,
+    run_id: str,
+    *,
+    force: bool = False,
+) -> tuple[Plan, RunSummary]:
+    """Have the captions of the box's titles extracted; failed ones are tried once more."""
+    await asyncio.to_thread(inspect_sources, pipeline, box.titles)
+    wanted = await asyncio.to_thread(wanted_extractions, pipeline, box.titles)
+    found = await asyncio.to_thread(plan, pipeline, wanted, run_id, force=force)
+    return found, await _work_off(pipeline, found, run_id, force)
+
+
+async def translate(
+    pipeline: Pipeline,
+    box: Box,
+    run_id: str,
+    *,
+    force: bool = False,
+) -> tuple[Plan, RunSummary]:
+    """Have the box's videos translated; failed ones are tried once more."""
+    await asyncio.to_thread(inspect_sources, pipeline, box.titles)
+    wanted = await asyncio.to_thread(wanted_translations, pipeline, box.titles, box.languages)
+    found = await asyncio.to_thread(plan, pipeline, wanted, run_id, force=force)
+    return found, await _work_off(pipeline, found, run_id, force)
+
+
+def plan_everything(pipeline: Pipeline, box: Box, run_id: str) -> Plan:
+    """Plan all that can be planned now, set its money aside and hand out what is done already.
+
+    Unlike a person's own run, this leaves failed jobs alone.
+    """
+    inspect_sources(pipeline, box.titles)
+    collect_captions(pipeline, box.titles)
+    wanted = wanted_extractions(pipeline, box.titles)
+    wanted += wanted_translations(pipeline, box.titles, box.languages)
+    found = plan(pipeline, wanted, run_id)
+    OutputDelivery(pipeline).catch_up(found.job_ids)
+    reserve(pipeline, found, run_id)
+    return found
+
+
+async def work(
+    pipeline: Pipeline,
+    run_id: str,
+    job_ids: Collection[str] | None = None,
+    *,
+    submit_only: bool = False,
+) -> RunSummary:
+    """Run the loop over these jobs (all open ones without an argument) until they are settled.
+
+    SIGINT and SIGTERM end it cleanly, with `stopped_by` ASKED_TO_END: what is in flight stays in
+    flight and is picked up by the next run.
+    """
+    runner = Runner(
+        pipeline.ledger,
+        pipeline.providers,
+        OutputDelivery(pipeline),
+        run_id=run_id,
+        pace=pipeline.settings.pace,
+    )
+    with _stopping_on_signals(runner):
+        return await runner.run(job_ids, submit_only=submit_only)
+
+
+async def _work_off(pipeline: Pipeline, found: Plan, run_id: str, force: bool) -> RunSummary:
+    retry = partial(pipeline.ledger.retry, pay_again=force)
+    await asyncio.to_thread(retry, found.job_ids, run_id, "a person ran it again")
+    await asyncio.to_thread(OutputDelivery(pipeline).catch_up, found.job_ids)
+    await asyncio.to_thread(reserve, pipeline, found, run_id)
+    return await work(pipeline, run_id, found.job_ids)
+
+
+@contextmanager
+def _stopping_on_signals(runner: Runner) -> Iterator[None]:
+    """Ctrl-C, Dagster's "terminate" and SIGTERM stop the loop; then they mean what they meant."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            loop.add_signal_handler(number, runner.stop, ASKED_TO_END)
+    except (ValueError, RuntimeError, NotImplementedError):
+        yield  # not in the main thread: whoever runs the loop there stops it
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)

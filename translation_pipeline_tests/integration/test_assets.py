@@ -1,0 +1,316 @@
+"""Assets and the job in process, against a stand-in cloud: good cells are told to Dagster, bad
+videos are named with their reason, and nothing is paid for that nobody asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import imageio_ffmpeg
+import pytest
+
+from translation_pipeline import media
+from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.definitions import build_definitions
+from translation_pipeline.defs.partitions import add_titles
+from translation_pipeline.localcloud.config import LocalCloudConfig
+from translation_pipeline.localcloud.process import RunningServer, running_server
+from translation_pipeline.sample_title import EPISODES
+from translation_pipeline.stages.coverage import coverage
+from translation_pipeline.stages.review import approved_address
+from translation_pipeline_tests.integration.product import GOOD_SRT, Product, product, tiny_video
+
+CLIP_S = "4"
+
+
+class Workshop:
+    """A product with Dagster around it."""
+
+    def __init__(self, shop: Product, instance: dg.DagsterInstance) -> None:
+        self.shop = shop
+        self.instance = instance
+        self._defs = build_definitions(shop.pipeline.catalog)
+
+    def put_video(self, title: str, video: str, data: bytes) -> ObjectAddress:
+        """Upload a source video; its title is a partition from then on, as the sensor sees to."""
+        add_titles(self.instance, [title])
+        return self.shop.put(f"incoming/{title}/{video}.mp4", data)
+
+    def approve(self, title: str, video: str, srt: bytes) -> None:
+        """Put a reviewed SRT where a reviewer puts it."""
+        address = approved_address(self.shop.pipeline, title, video)
+        self.shop.put(address.key, srt, results=True)
+
+    def materialize(self, asset: str, key: str, **config: Any) -> dg.ExecuteInProcessResult:
+        """Materialize one partition, with its checks, as the UI's button does."""
+        return self._run(
+            partition_key=key,
+            asset_selection=[dg.AssetKey(asset)],
+            run_config={"ops": {asset: {"config": config}}} if config else {},
+        )
+
+    def materialize_range(self, first: str, last: str) -> dg.ExecuteInProcessResult:
+        """Materialize the box of translated_videos between two corners in one run."""
+        return self._run(
+            tags={
+                "dagster/asset_partition_range_start": first,
+                "dagster/asset_partition_range_end": last,
+            },
+            asset_selection=[dg.AssetKey("translated_videos")],
+        )
+
+    def translate_catalog(self) -> dg.ExecuteInProcessResult:
+        """The job that sensors start."""
+        job = self._defs.resolve_job_def("translate_catalog")
+        return job.execute_in_process(instance=self.instance, raise_on_error=False)
+
+    def materialized(self, asset: str) -> set[str]:
+        """The partitions that Dagster was told of."""
+        return set(self.instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+    def _run(self, **arguments: Any) -> dg.ExecuteInProcessResult:
+        job = self._defs.resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(instance=self.instance, raise_on_error=False, **arguments)
+
+
+Open = Callable[..., Workshop]
+
+
+@pytest.fixture(scope="module")
+def instant_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    config = LocalCloudConfig(data_dir=tmp_path_factory.mktemp("cloud"), instant=True)
+    with running_server(config) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def open_workshop(instant_cloud: RunningServer, tmp_path: Path) -> Iterator[Open]:
+    """Opens workshops on the instant cloud, or on another one."""
+    with ExitStack() as stack:
+
+        def open_it(cloud: RunningServer = instant_cloud, **options: str) -> Workshop:
+            name = f"t{uuid.uuid4().hex[:12]}"
+            shop = stack.enter_context(product(cloud, tmp_path / name, name, **options))
+            instance = stack.enter_context(dg.DagsterInstance.ephemeral())
+            return Workshop(shop, instance)
+
+        yield open_it
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """What the failed steps of a run said."""
+    assert not result.success
+    return "\n".join(
+        event.step_failure_data.error.to_string()
+        for event in result.all_events
+        if event.is_step_failure and event.step_failure_data.error
+    )
+
+
+def evaluation(
+    result: dg.ExecuteInProcessResult, check: str, asset: str = "translated_videos"
+) -> tuple[bool, list[dict[str, Any]]]:
+    """Whether a check of an asset passed, and its table of findings."""
+    (found,) = [
+        one
+        for one in result.get_asset_check_evaluations()
+        if one.check_name == check and one.asset_key.path == [asset]
+    ]
+    findings = found.metadata.get("findings")
+    rows = findings.records if isinstance(findings, dg.TableMetadataValue) else []
+    return found.passed, [dict(row.data) for row in rows]
+
+
+def test_a_title_goes_through_all_assets_and_nothing_is_paid_twice(open_workshop: Open) -> None:
+    work = open_workshop(captions="review", languages="pt, es")
+    work.put_video("信, 2", "ep 1", tiny_video(100))
+    key = "信~2C 2"
+    paid = work.shop.accepted()
+    assert work.materialize("source_videos", key).success
+    assert work.materialize("extracted_captions", key).success
+    work.approve("信, 2", "ep 1", GOOD_SRT)
+    assert work.materialize("reviewed_captions", key).success
+    for language in ("pt", "es"):
+        assert work.materialize("translated_videos", f"{language}|{key}").success
+    assert work.shop.accepted() == paid + 3
+    assert work.materialized("translated_videos") == {f"pt|{key}", f"es|{key}"}
+    again = work.materialize("translated_videos", f"pt|{key}")
+    assert again.success
+    assert evaluation(again, "no_failed_jobs") == (True, [])
+    assert work.shop.accepted() == paid + 3
+    assert work.materialize("translated_videos", f"pt|{key}", force=True).success
+    assert work.shop.accepted() == paid + 4
+
+
+def test_one_run_covers_a_box_and_pays_only_for_its_cells(open_workshop: Open) -> None:
+    work = open_workshop(languages="pt, es, de")
+    for number, title in enumerate(["one", "two", "three"]):
+        work.put_video(title, "ep", tiny_video(110 + number))
+        work.materialize("source_videos", title)
+    paid = work.shop.accepted()
+    assert work.materialize_range("es|two", "pt|three").success
+    box = {"es|two", "es|three", "pt|two", "pt|three"}
+    assert work.materialized("translated_videos") == box
+    assert work.shop.accepted() == paid + len(box)
+
+
+def test_a_title_without_videos_is_told_not_passed_over(open_workshop: Open) -> None:
+    work = open_workshop()
+    add_titles(work.instance, ["ghost"])
+    assert "No video of 'ghost' is in bucket" in failure(work.materialize("source_videos", "ghost"))
+    said = failure(work.materialize("translated_videos", "pt|ghost"))
+    assert "No video is known of 'ghost'. Materialize source_videos first" in said
+
+
+def test_the_job_reports_the_complete_cells_and_names_what_is_missing(open_workshop: Open) -> None:
+    work = open_workshop()
+    work.put_video("whole", "ep1", tiny_video(120))
+    work.put_video("torn", "ep1", tiny_video(121))
+    work.put_video("torn", "ep2", b"")
+    result = work.translate_catalog()
+    assert result.success
+    assert work.materialized("source_videos") == {"whole", "torn"}
+    assert work.materialized("translated_videos") == {"pt|whole"}
+    passed, findings = evaluation(result, "no_failed_jobs")
+    assert not passed
+    assert [(row["title"], row["video"], row["state"]) for row in findings] == [
+        ("torn", "ep2", "set aside")
+    ]
+    assert "is empty (0 bytes)" in str(findings[0]["reason"])
+    assert evaluation(result, "outputs_verified") == (True, [])
+
+    paid = work.shop.accepted()
+    work.put_video("torn", "ep2", tiny_video(122))
+    assert work.translate_catalog().success
+    assert work.materialized("translated_videos") == {"pt|whole", "pt|torn"}
+    assert work.shop.accepted() == paid + 1
+
+
+def test_the_job_tells_dagster_of_a_cell_once_per_content(open_workshop: Open) -> None:
+    work = open_workshop()
+    work.put_video("drama", "ep1", tiny_video(130))
+    told = []
+    for _ in range(2):
+        events = work.translate_catalog().get_asset_materialization_events()
+        told.append({event.asset_key.path[0] for event in events if event.asset_key})
+    everything = {"source_videos", "extracted_captions", "reviewed_captions", "translated_videos"}
+    assert told == [everything, set()]
+
+
+def test_a_title_that_needs_no_captions_says_so_and_is_not_left_open(open_workshop: Open) -> None:
+    work = open_workshop()
+    work.put_video("drama", "ep1", tiny_video(150))
+    result = work.translate_catalog()
+    said = {
+        event.asset_key.path[0]: event.materialization.metadata["videos"].value
+        for event in result.get_asset_materialization_events()
+        if event.asset_key and "captions" in event.asset_key.path[0]
+    }
+    assert said == {
+        "extracted_captions": "No rule of this title asks for captions to be extracted for a "
+        "review.",
+        "reviewed_captions": "This title needs no captions of a person.",
+    }
+    for asset in said:
+        assert work.materialize(asset, "drama").success
+
+
+def test_bad_videos_and_bad_captions_stop_only_themselves(
+    open_workshop: Open, localcloud: RunningServer, tmp_path: Path
+) -> None:
+    """With real media work: the good videos are delivered whole, the others named with reasons."""
+    work = open_workshop(localcloud, captions="review")
+    title = "bad days"
+    spoken = cut(tmp_path / "spoken.mp4")
+    silent = cut(tmp_path / "silent.mp4", "-an")
+    for video, data in {
+        "good": spoken,
+        "silent": silent,
+        "scrawled": spoken + b"\0\0\0\x08free",  # another content: identical ones are one job
+        "plain": tiny_video(140),
+        "empty": b"",
+        "text": b"This is no video.\n" * 100,
+    }.items():
+        work.put_video(title, video, data)
+    gone = work.put_video(title, "gone", tiny_video(141))
+
+    assert work.materialize("source_videos", title).success
+    work.shop.pipeline.storage.delete(gone)
+    extracted = work.materialize("extracted_captions", title)
+    assert extracted.success
+    _, findings = evaluation(extracted, "no_failed_jobs", "extracted_captions")
+    reasons = {str(row["video"]): str(row["reason"]) for row in findings}
+    assert set(reasons) == {"empty", "gone", "plain", "text"}
+    assert "is empty (0 bytes)" in reasons["empty"]
+    assert "was deleted after it was listed" in reasons["gone"]
+    assert "No text was read in plain.mp4 between 75% and 100% of its height" in reasons["plain"]
+    assert "text.mp4 is not a video file" in reasons["text"]
+
+    for video in ("good", "silent"):
+        work.approve(title, video, GOOD_SRT)
+    work.approve(title, "scrawled", bytes(range(256)) * 4)
+    reviewed = work.materialize("reviewed_captions", title)
+    _, findings = evaluation(reviewed, "captions_are_valid", "reviewed_captions")
+    assert [row["video"] for row in findings] == ["scrawled"]
+    assert "binary data" in str(findings[0]["reason"])
+
+    result = work.materialize("translated_videos", f"pt|{title}")
+    said = failure(result)
+    assert "5 of 7 videos are not done" in said
+    for video in ("empty", "gone", "plain", "scrawled", "text"):
+        assert f"\n  {video}: " in said
+    assert work.materialized("translated_videos") == set()
+    passed, findings = evaluation(result, "no_failed_jobs")
+    assert not passed
+    assert {row["video"] for row in findings} >= {"empty", "text"}
+    assert evaluation(result, "outputs_verified") == (True, [])
+    assert delivered(work) == {"good": True, "silent": False}
+
+    paid = work.shop.accepted()
+    work.approve(title, "scrawled", GOOD_SRT)
+    assert "4 of 7 videos are not done" in failure(
+        work.materialize("translated_videos", f"pt|{title}")
+    )
+    assert work.shop.accepted() == paid + 1
+    assert delivered(work) == {"good": True, "silent": False, "scrawled": True}
+    states = {
+        (row.video, row.state)
+        for row in coverage(work.shop.pipeline, [title])
+        if row.stage == "translation"
+    }
+    assert {video for video, state in states if state == "done"} == {"good", "silent", "scrawled"}
+
+
+def delivered(work: Workshop) -> dict[str, bool]:
+    """Videos in the output bucket, each with whether it has sound; all must play and be whole."""
+    pipeline = work.shop.pipeline
+    bucket = pipeline.catalog.output_bucket
+    keys = [item.key for item in pipeline.storage.list(bucket)]
+    kinds = {key.split("/")[0] for key in keys}
+    assert kinds == {"captions", "review", "translated"}, "something half-written was left"
+    sound = {}
+    for key in keys:
+        if key.endswith(".mp4"):
+            assert key.removesuffix(".mp4") + ".srt" in keys
+            facts = media.probe(pipeline.storage.signed_url(ObjectAddress(bucket, key)))
+            assert facts.duration_s == pytest.approx(float(CLIP_S), rel=0.05)
+            sound[key.rpartition("/")[2].partition(".")[0]] = facts.has_audio
+    return sound
+
+
+def cut(path: Path, *options: str) -> bytes:
+    """The first seconds of a sample episode, with burnt-in captions."""
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run(
+        [
+            *(ffmpeg, "-v", "error", "-i", str(EPISODES[0].video)),
+            *("-t", CLIP_S, "-c", "copy", *options, str(path)),
+        ],
+        check=True,
+    )
+    return path.read_bytes()

@@ -1,0 +1,162 @@
+"""What Dagster loads, as a text that a reviewer can read: changes of the graph show here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from translation_pipeline.catalog.config import Catalog, load_catalog
+from translation_pipeline.cli.local_home import product_file
+from translation_pipeline.definitions import build_definitions
+from translation_pipeline.errors import CatalogInvalid
+
+CATALOG = """\
+bucket: videos
+output_bucket: translated
+titles:
+  - match: "incoming/{title}/{video}.mp4"
+    level: subtitle
+    captions: direct
+    source_language: zh
+    target_languages: [pt, es]
+    erase: auto
+    burn_in: {style: standard}
+"""
+
+EXPECTED = """\
+asset source_videos (catalog)
+  partitions: title
+asset extracted_captions (catalog)
+  partitions: title
+  after: source_videos
+  check: no_failed_jobs
+asset reviewed_captions (catalog)
+  partitions: title
+  after: extracted_captions
+  check: captions_are_valid (blocking)
+asset translated_videos (catalog)
+  partitions: language [es, pt] x title
+  after: reviewed_captions
+  check: no_failed_jobs
+  check: outputs_verified
+job translate_catalog: plan_jobs -> submit_jobs -> poll_jobs -> record_results
+sensor new_videos: every 30 s, RUNNING, starts translate_catalog
+sensor approved_captions: every 30 s, RUNNING, starts translate_catalog
+"""
+
+ASSETS = ("source_videos", "extracted_captions", "reviewed_captions", "translated_videos")
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_definitions(load_catalog(CATALOG, source="catalog.yaml"))
+
+
+def described(defs: dg.Definitions) -> Iterator[str]:
+    """The definitions, one line each and what belongs to them indented."""
+    graph = defs.resolve_asset_graph()
+    for name in ASSETS:
+        node = graph.get(dg.AssetKey(name))
+        yield f"asset {name} ({node.group_name})"
+        yield f"  partitions: {partitions(node.partitions_def)}"
+        yield from (f"  after: {parent.to_user_string()}" for parent in sorted(node.parent_keys))
+        for key in sorted(node.check_keys):
+            blocking = graph.get(key).blocking
+            yield f"  check: {key.name}{' (blocking)' if blocking else ''}"
+    job = defs.resolve_job_def("translate_catalog")
+    ops = [node.name for node in job.graph.nodes_in_topological_order]
+    yield f"job {job.name}: {' -> '.join(ops)}"
+    for sensor in defs.sensors or []:
+        assert isinstance(sensor, dg.SensorDefinition)
+        yield (
+            f"sensor {sensor.name}: every {sensor.minimum_interval_seconds} s, "
+            f"{sensor.default_status.value}, starts {sensor.job.name}"
+        )
+
+
+def partitions(definition: dg.PartitionsDefinition | None) -> str:
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        dimensions = definition.partitions_defs
+        return " x ".join(f"{partitions(one.partitions_def)}" for one in dimensions)
+    if isinstance(definition, dg.DynamicPartitionsDefinition):
+        return str(definition.name)
+    assert isinstance(definition, dg.StaticPartitionsDefinition)
+    return f"language [{', '.join(definition.get_partition_keys())}]"
+
+
+def test_the_definitions_load(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_the_definitions_are_these(defs: dg.Definitions) -> None:
+    assert "\n".join(described(defs)) + "\n" == EXPECTED
+    graph = defs.resolve_asset_graph()
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(ASSETS)
+
+
+def test_a_translation_depends_on_the_captions_of_its_own_title_only(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    mapping = graph.get_partition_mapping(
+        dg.AssetKey("translated_videos"), dg.AssetKey("reviewed_captions")
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("title", ["one", "two"])
+        translated = graph.get(dg.AssetKey("translated_videos")).partitions_def
+        reviewed = graph.get(dg.AssetKey("reviewed_captions")).partitions_def
+        assert translated is not None
+        assert reviewed is not None
+        upstream = mapping.get_upstream_mapped_partitions_result_for_partitions(
+            translated.subset_with_partition_keys(["pt|two"]),
+            translated,
+            reviewed,
+            dynamic_partitions_store=instance,
+        )
+    assert set(upstream.partitions_subset.get_partition_keys()) == {"two"}
+
+
+def test_dagster_itself_validates_the_workspace_without_beta_warnings(tmp_path: Path) -> None:
+    (tmp_path / "catalog.yaml").write_text(CATALOG, "utf-8")
+    done = validate(tmp_path, "catalog.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "BetaWarning" not in done.stdout + done.stderr
+
+
+def test_a_bad_catalog_file_is_told_with_file_field_and_remedy(tmp_path: Path) -> None:
+    bad = CATALOG.replace("    captions: direct\n", "").replace("[pt, es]", "[pt, klingon]")
+    (tmp_path / "bad.yaml").write_text(bad, "utf-8")
+    with pytest.raises(CatalogInvalid) as caught:
+        catalog(tmp_path / "bad.yaml")
+    for word in ("bad.yaml", "captions", "Choose direct", "klingon"):
+        assert word in str(caught.value)
+    done = validate(tmp_path, "bad.yaml")
+    assert done.returncode == 1
+    assert "Choose direct" in done.stdout + done.stderr
+
+
+def catalog(path: Path) -> Catalog:
+    return load_catalog(path.read_text("utf-8"), source=str(path))
+
+
+def validate(home: Path, catalog_name: str) -> subprocess.CompletedProcess[str]:
+    """`dagster definitions validate` of the workspace file that ships."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "dagster", "definitions", "validate"),
+            *("-w", str(product_file("workspace.yaml"))),
+        ],
+        env=os.environ
+        | {
+            "DAGSTER_HOME": str(home),
+            "TRANSLATION_PIPELINE_HOME": str(home),
+            "TRANSLATION_PIPELINE_CATALOG": str(home / catalog_name),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
