@@ -11,10 +11,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from subprocess import DEVNULL
+from typing import IO, Any
 
 from translation_pipeline.benchmarks.instant_catalog import InstantCatalog, instant_catalog
 from translation_pipeline.benchmarks.mortality import POINTS
@@ -133,23 +134,29 @@ def _kill_workers(
     return lives
 
 
-def _start(catalog: InstantCatalog, point: str | None, after: int = 1) -> subprocess.Popen[bytes]:
+def _start(
+    catalog: InstantCatalog, point: str | None, after: int = 1, errors: int | IO[bytes] = DEVNULL
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "translation_pipeline.benchmarks.one_run"]
     if point is not None:
         command += ["--die-at", point, "--after", str(after)]
     return subprocess.Popen(
         command,
         env={**os.environ, **catalog.environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=DEVNULL,
+        stderr=errors,
     )
 
 
 def _finish(catalog: InstantCatalog) -> None:
     """Two workers that live to the end."""
-    for process in [_start(catalog, None) for _ in range(WORKERS)]:
-        if process.wait() != 0:
-            raise RuntimeError("A worker that nobody killed failed.")
+    with ExitStack() as files:
+        errors = [files.enter_context(tempfile.TemporaryFile()) for _ in range(WORKERS)]
+        for process, said in [(_start(catalog, None, errors=said), said) for said in errors]:
+            if process.wait() != 0:
+                said.seek(0)
+                words = said.read().decode(errors="replace")[-4000:]
+                raise RuntimeError(f"A worker that nobody killed failed:\n{words}")
 
 
 def _figures(catalog: InstantCatalog, lives: _Lives) -> dict[str, Any]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from translation_pipeline.ledger.migrations import migrate
@@ -16,6 +21,14 @@ from translation_pipeline.ledger.migrations import migrate
 SCHEMA = "translation_pipeline"  # keeps the ledger apart from Dagster's tables
 BUSY_TIMEOUT_MS = 30_000
 TAKE_LOCK = text("SELECT pg_advisory_xact_lock(727021)")  # any number that is ours alone
+PATIENCE_S = 300.0  # for a database that restarts
+LONGEST_PAUSE_S = 5.0
+# PostgreSQL's codes for a transaction that was broken off and may simply be made again:
+# serialization failure, deadlock, administrator's and crash shutdown, starting up, full.
+PASSING = {"40001", "40P01", "57P01", "57P02", "57P03", "53300"}
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Database:
@@ -60,6 +73,44 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+
+def one_transaction(method: Callable[P, T]) -> Callable[P, T]:
+    """For methods that are one transaction: made again when the database broke it off.
+
+    A deadlock, a restart or a lost connection is ridden out for `PATIENCE_S`; it blocks, so it
+    belongs into a thread. A commit whose answer was lost is made a second time: the method must
+    be harmless then.
+    """
+
+    @functools.wraps(method)
+    def patiently(*arguments: P.args, **options: P.kwargs) -> T:
+        give_up_at = time.monotonic() + PATIENCE_S
+        pause_s = 0.05
+        while True:
+            try:
+                return method(*arguments, **options)
+            except DBAPIError as error:
+                if not _passes(error) or time.monotonic() >= give_up_at:
+                    raise
+                logging.getLogger(__name__).warning("The ledger's database: %s", error.orig)
+            time.sleep(pause_s * (0.5 + random.random()))  # noqa: S311 - only spreads the load
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+    return patiently
+
+
+def _passes(error: DBAPIError) -> bool:
+    if error.connection_invalidated:
+        return True
+    code = getattr(error.orig, "pgcode", None)
+    if code is not None:
+        return code in PASSING
+    if not isinstance(error, OperationalError):
+        return False
+    # psycopg2 has no code for a server that cannot be reached.
+    from_postgresql = type(error.orig).__module__.startswith("psycopg2")
+    return from_postgresql or "database is locked" in str(error.orig)
 
 
 def _engine(url: str) -> Engine:

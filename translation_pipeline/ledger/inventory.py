@@ -6,14 +6,14 @@ that nothing is listed, probed or judged twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from translation_pipeline.ledger.database import Database
+from translation_pipeline.ledger.database import Database, one_transaction
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Base, Captions, Job, Materialized, Video, Wanted
 
@@ -25,7 +25,8 @@ class Inventory:
         self.database = database
         self._now = clock
 
-    def save(self, rows: Iterable[Base]) -> None:
+    @one_transaction
+    def save(self, rows: Collection[Base]) -> None:
         """Insert or replace rows by their primary keys."""
         with self.database.write() as session:
             for row in rows:
@@ -35,6 +36,7 @@ class Inventory:
         """Videos of these titles (all, without an argument), by title and name."""
         return self._of_titles(Video, Video.title, titles, Video.title, Video.video)
 
+    @one_transaction
     def video(self, title: str, video: str) -> Video | None:
         """One video, None when it was never seen."""
         with self.database.read() as session:
@@ -44,6 +46,7 @@ class Inventory:
         """Caption files of these titles."""
         return self._of_titles(Captions, Captions.title, titles, Captions.title, Captions.video)
 
+    @one_transaction
     def wanted(self, titles: Collection[str] | None = None) -> list[tuple[Wanted, Job | None]]:
         """Wishes of these titles, each with the job that answers it."""
         query = select(Wanted, Job).outerjoin(Job, Job.id == Wanted.job_id)
@@ -53,11 +56,13 @@ class Inventory:
         with self.database.read() as session:
             return [(wanted, job) for wanted, job in session.execute(query)]
 
+    @one_transaction
     def titles(self) -> list[str]:
         """All titles of which a video was ever seen."""
         with self.database.read() as session:
             return list(session.scalars(select(Video.title).distinct().order_by(Video.title)))
 
+    @one_transaction
     def want(self, wishes: Collection[Wanted]) -> None:
         """Enter wishes. One whose job changed is no longer delivered; others stay as they are."""
         with self.database.write() as session:
@@ -72,6 +77,7 @@ class Inventory:
                 present.job_id, present.blocked = wish.job_id, wish.blocked
                 present.output_bucket, present.output_key = wish.output_bucket, wish.output_key
 
+    @one_transaction
     def delivered(self, wish: Wanted, facts: Mapping[str, Any]) -> None:
         """The output is at its place and was checked; `facts` is what the check found."""
         with self.database.write() as session:
@@ -79,6 +85,7 @@ class Inventory:
             if row is not None and row.job_id == wish.job_id:
                 row.delivered_at, row.facts = self._now(), dict(facts)
 
+    @one_transaction
     def materialized(self, asset: str) -> dict[str, str]:
         """Partition key to the version that Dagster was last told of."""
         with self.database.read() as session:
@@ -89,6 +96,7 @@ class Inventory:
         """Dagster was told of this version of a partition."""
         self.save([Materialized(asset=asset, partition=partition, version=version, at=self._now())])
 
+    @one_transaction
     def _of_titles(
         self,
         model: Any,

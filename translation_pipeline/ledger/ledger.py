@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Update, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from translation_pipeline.errors import LedgerError
 from translation_pipeline.ledger import budget
-from translation_pipeline.ledger.database import Database
+from translation_pipeline.ledger.database import Database, one_transaction
 from translation_pipeline.ledger.identity import client_token, user_data
 from translation_pipeline.ledger.models import Attempt, Event, Job, Reservation, Wanted
 from translation_pipeline.ledger.states import LEGAL, OPEN, SETTLED, JobState
@@ -99,6 +99,7 @@ class Ledger:
         self.now = clock
         self.lease = timedelta(seconds=lease_s)
 
+    @one_transaction
     def plan(self, jobs: Sequence[PlannedJob], run_id: str) -> list[str]:
         """Enter jobs that are not there yet; returns the ids that are new.
 
@@ -120,6 +121,7 @@ class Ledger:
             )
             return list(new)
 
+    @one_transaction
     def reserve(self, job_ids: Collection[str], caps: budget.Caps, run_id: str) -> int:
         """Set money aside for all of these planned jobs, or for none; returns how many.
 
@@ -135,6 +137,7 @@ class Ledger:
                 session.add(self._move(job, JobState.RESERVED, run_id, "money set aside"))
             return len(jobs)
 
+    @one_transaction
     def claim(
         self,
         owner: str,
@@ -157,7 +160,7 @@ class Ledger:
             .order_by(Job.created_at)
         )
         if self.database.is_postgresql:
-            query = query.with_for_update(skip_locked=True)
+            query = query.with_for_update(skip_locked=True, key_share=True)
         claimed: list[OpenJob] = []
         with self.database.write() as session:
             for chunk in _chunks(job_ids):
@@ -170,34 +173,39 @@ class Ledger:
                     claimed.append(_open_job(job))
         return claimed
 
-    def renew(self, owner: str) -> None:
-        """Keep all claims of this owner for another lease."""
-        with self.database.write() as session:
-            session.execute(
-                update(Job).where(Job.owner == owner).values(owner_until=self.now() + self.lease)
-            )
+    @one_transaction
+    def renew(self, owner: str, job_ids: Collection[str]) -> None:
+        """Keep this owner's claims of these jobs for another lease.
 
+        Claims that the owner no longer knows of, since an answer of the database was lost, run
+        out and are taken again.
+        """
+        with self.database.write() as session:
+            for claims in _claims(owner, job_ids):
+                session.execute(claims.values(owner_until=self.now() + self.lease))
+
+    @one_transaction
     def release(self, owner: str, job_ids: Collection[str] | None = None) -> None:
         """Give claims back, all or some."""
         with self.database.write() as session:
-            for chunk in _chunks(job_ids):
-                statement = update(Job).where(Job.owner == owner)
-                if chunk is not None:
-                    statement = statement.where(Job.id.in_(chunk))
-                session.execute(statement.values(owner=None, owner_until=None))
+            for claims in _claims(owner, job_ids):
+                session.execute(claims.values(owner=None, owner_until=None))
 
+    @one_transaction
     def begin_attempts(
         self, job_ids: Collection[str], run_id: str, owner: str | None = None
     ) -> dict[str, Attempt]:
         """Write down, durably, that these jobs are about to be sent, before they are sent.
 
-        Jobs that are no longer this owner's are left out: somebody else took them over. Raises
-        `LedgerError` for a job without a reservation, or one that cannot be sent from its state.
+        Jobs that are no longer this owner's are left out: somebody else took them over; so are
+        those that were begun already: they must be reconciled first. Raises `LedgerError` for a
+        job without a reservation, or one that cannot be sent from its state.
         """
         begun = {}
         with self.database.write() as session:
             for job in self._lock(session, job_ids):
-                if owner is not None and job.owner != owner:
+                taken_over = owner is not None and job.owner != owner
+                if taken_over or job.state == JobState.INTENT:
                     continue
                 if session.get(Reservation, job.id) is None:
                     raise LedgerError(f"Job {job.id} has no reservation; it must not be sent.")
@@ -205,6 +213,7 @@ class Ledger:
                 begun[job.id] = self._attempt_of(session, job)
         return begun
 
+    @one_transaction
     def attempt(self, job_id: str) -> Attempt:
         """The job's current attempt; raises `LedgerError` if it was never begun."""
         with self.database.read() as session:
@@ -214,6 +223,7 @@ class Ledger:
                 raise LedgerError(f"No attempt of job {job_id} was begun.")
             return attempt
 
+    @one_transaction
     def apply(self, changes: Sequence[Change], run_id: str, owner: str | None = None) -> Applied:
         """Take steps of many jobs at once; the illegal ones are refused, the others are kept.
 
@@ -248,6 +258,7 @@ class Ledger:
             raise applied.refused[job_id]
         return applied.jobs[0]
 
+    @one_transaction
     def retry(
         self, job_ids: Collection[str], run_id: str, cause: str, *, pay_again: bool = False
     ) -> int:
@@ -271,11 +282,13 @@ class Ledger:
                 session.add(self._move(job, JobState.PLANNED, run_id, cause))
             return len(jobs)
 
+    @one_transaction
     def jobs(self, job_ids: Collection[str] | None = None) -> list[Job]:
         """Rows of these jobs (all, without an argument), oldest first."""
         with self.database.read() as session:
             return _load(session, job_ids)
 
+    @one_transaction
     def unsettled(self, job_ids: Collection[str] | None = None) -> int:
         """How many of these jobs the runner still has to wait for."""
         waiting = sorted(state.value for state in WORKABLE)
@@ -288,12 +301,14 @@ class Ledger:
                 total += session.scalar(query) or 0
         return total
 
+    @one_transaction
     def events(self, job_id: str) -> list[Event]:
         """The history of one job, oldest first."""
         with self.database.read() as session:
             query = select(Event).where(Event.job_id == job_id).order_by(Event.id)
             return list(session.scalars(query))
 
+    @one_transaction
     def wanted_by(self, job_id: str) -> list[Wanted]:
         """Every video and language that this job is the answer for."""
         with self.database.read() as session:
@@ -384,7 +399,7 @@ class Ledger:
         jobs: list[Job] = []
         for chunk in _chunks(sorted(set(job_ids))):
             query = select(Job).where(Job.id.in_(chunk or [])).order_by(Job.id)
-            jobs.extend(session.scalars(query.with_for_update()))
+            jobs.extend(session.scalars(query.with_for_update(key_share=True)))
         return jobs
 
 
@@ -413,6 +428,15 @@ def _open_job(job: Job) -> OpenJob:
         level=job.request.get("level", job.kind),
         sent_at=job.submitted_at,
     )
+
+
+def _claims(owner: str, job_ids: Collection[str] | None) -> Iterator[Update]:
+    """Updates of an owner's jobs (all, without ids), locked in the order of `Ledger._lock`."""
+    for chunk in _chunks(None if job_ids is None else sorted(job_ids)):
+        mine = select(Job.id).where(Job.owner == owner).order_by(Job.id)
+        if chunk is not None:
+            mine = mine.where(Job.id.in_(chunk))
+        yield update(Job).where(Job.id.in_(mine.with_for_update(key_share=True)))
 
 
 def _load(session: Session, job_ids: Collection[str] | None) -> list[Job]:

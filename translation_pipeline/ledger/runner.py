@@ -310,7 +310,8 @@ class Runner:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._ledger.lease.total_seconds() / HEARTBEATS_PER_LEASE)
-            await asyncio.to_thread(self._ledger.renew, self._owner)
+            held = [job_id for jobs in self._mine.values() for job_id in jobs]
+            await asyncio.to_thread(self._ledger.renew, self._owner, held)
 
 
 _ENDS = {

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from translation_pipeline.ledger.database import Database
+from translation_pipeline.ledger.database import Database, one_transaction
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Account, Job
 from translation_pipeline.ledger.states import IN_FLIGHT
@@ -56,6 +56,7 @@ class Throttle:
         self._jitter = jitter
         self._trouble = False
 
+    @one_transaction
     def take(self, wanted: int) -> Turn:
         """Ask for up to `wanted` submits. After a pause only one call is let through: the probe."""
         with self._database.write() as session:
@@ -82,6 +83,7 @@ class Throttle:
         """A call ended without an answer: pause when that happens again and again."""
         self._fail(pause_after=FAILURES_BEFORE_PAUSE, at_least_s=0.0)
 
+    @one_transaction
     def answered(self) -> None:
         """The service took a call: whatever trouble there was is over."""
         if not self._trouble:
@@ -91,6 +93,7 @@ class Throttle:
             row = self._row(session)
             row.failures, row.paused_until, row.probing = 0, None, False
 
+    @one_transaction
     def _fail(self, *, pause_after: int, at_least_s: float) -> None:
         self._trouble = True
         with self._database.write() as session:

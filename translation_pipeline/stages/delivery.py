@@ -95,19 +95,21 @@ class OutputDelivery:
                 "catalog's caption_region covers them."
             ) from error
         self._pipeline.inventory.save(
-            Captions(
-                title=row.title,
-                video=row.video,
-                origin=EXTRACTED,
-                language=row.language,
-                bucket=row.output_bucket,
-                key=row.output_key,
-                etag=head.etag,
-                cue_count=len(parsed.cues),
-                findings=[],
-                changed_at=utc_now(),
-            )
-            for row in wanted
+            [
+                Captions(
+                    title=row.title,
+                    video=row.video,
+                    origin=EXTRACTED,
+                    language=row.language,
+                    bucket=row.output_bucket,
+                    key=row.output_key,
+                    etag=head.etag,
+                    cue_count=len(parsed.cues),
+                    findings=[],
+                    changed_at=utc_now(),
+                )
+                for row in wanted
+            ]
         )
         return {"cues": len(parsed.cues), "last_cue_ms": max(cue.end_ms for cue in parsed.cues)}
 

@@ -188,7 +188,7 @@ def test_a_beating_heart_keeps_its_claims(ledger: Ledger, clock: Clock) -> None:
     reserved(ledger, planned())
     ledger.claim("alive")
     clock.now += timedelta(seconds=LEASE_S - 1)
-    ledger.renew("alive")
+    ledger.renew("alive", [planned().id])
     clock.now += timedelta(seconds=2)
     assert ledger.claim("next") == []
 

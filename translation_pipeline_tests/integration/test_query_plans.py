@@ -53,7 +53,7 @@ def test_no_step_of_a_round_scans_the_jobs(full_ledger: Ledger) -> None:
     engine = full_ledger.database._engine
     event.listen(engine, "before_cursor_execute", note)
     claimed = full_ledger.claim("me", limit=100)
-    full_ledger.renew("me")
+    full_ledger.renew("me", [job.id for job in claimed])
     full_ledger.unsettled()
     changes = [Change(job.id, JobState.FINISHED, "done") for job in claimed[:50]]
     full_ledger.apply(changes, "run", owner="me")
