@@ -17,6 +17,7 @@ from translation_pipeline.localcloud.faults import (
     Fault,
     FaultPlan,
     JobFault,
+    Refusal,
     UnknownStatus,
     When,
     WireFault,
@@ -50,6 +51,10 @@ class FaultDealer:
     def deal_on_wire(self, kind: type[W], action: str, when: When) -> W | None:
         """As `deal`, of those that strike before, or after, the call is carried out."""
         return self._first(kind, action, lambda fault: fault.when == when)
+
+    def deal_refusal(self, ram_action: str, bucket: str | None = None) -> Refusal | None:
+        """The refusal of a call that needs a right, of those for any bucket or for this one."""
+        return self._first(Refusal, ram_action, lambda fault: fault.bucket in (None, bucket))
 
     def deal_to_job(self, action: str) -> tuple[JobFault, ...]:
         """All that will be wrong with the job that a call of `action` is about to start."""

@@ -23,7 +23,24 @@ ImsAction = Literal[
     "GetMediaInfo",
 ]
 OssAction = Literal["OSS.GET", "OSS.HEAD", "OSS.PUT", "OSS.POST", "OSS.DELETE"]
-Action = Literal[ImsAction, OssAction]
+RamAction = Literal[
+    "ice:SubmitIProductionJob",
+    "ice:SubmitVideoTranslationJob",
+    "ice:QueryIProductionJob",
+    "ice:GetSmartHandleJob",
+    "ice:ListSmartJobs",
+    "ice:DeleteSmartJob",
+    "ice:RegisterMediaInfo",
+    "ice:GetMediaInfo",
+    "oss:AbortMultipartUpload",
+    "oss:DeleteObject",
+    "oss:GetBucketInfo",
+    "oss:GetObject",
+    "oss:ListObjects",
+    "oss:ListParts",
+    "oss:PutObject",
+]
+Action = Literal[ImsAction, OssAction, RamAction]
 When = Literal["before", "after"]
 
 
@@ -127,6 +144,20 @@ class ClockSkew(Fault):
     kind: Literal["clock_skew"] = "clock_skew"
     actions: tuple[ImsAction, ...] = ()
     offset_s: float = 1200.0
+
+
+class Refusal(Fault):
+    """The account may not do this; `actions` are RAM's names of it.
+
+    `code` replaces the word of IMS, such as Forbidden.SubscriptionRequired. Of OSS a refusal may
+    hold for one `bucket` only, and an `endpoint` says that the bucket lies in that other region.
+    """
+
+    kind: Literal["refusal"] = "refusal"
+    actions: tuple[RamAction, ...] = Field(min_length=1)
+    bucket: str | None = None
+    code: str | None = None
+    endpoint: str | None = None
 
 
 class NoJobId(Fault):
@@ -234,6 +265,7 @@ _CallFault = (
     | Drop
     | Slow
     | ClockSkew
+    | Refusal
     | NoJobId
     | IgnoredToken
     | ShiftedList

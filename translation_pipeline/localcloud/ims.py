@@ -73,6 +73,7 @@ class ImsService:
         name = request.headers.get("x-acs-action", "")
         try:
             parameters = await self._verified(request, name)
+            self._require_right(name)
             action = self._actions.get(name)
             if action is None:
                 raise RpcError(
@@ -100,6 +101,12 @@ class ImsService:
         except SignatureRefused as refused:
             raise RpcError(refused.code, str(refused), refused.http_status) from None
         return facts.parameters
+
+    def _require_right(self, action: str) -> None:
+        refusal = self._faults.deal_refusal(f"ice:{action}")
+        if refusal is not None:
+            code = refusal.code or "NoPermission"
+            raise RpcError(code, f"The account is not allowed to call ice:{action}.", 403)
 
 
 def _engine(

@@ -17,6 +17,7 @@ from starlette.status import HTTP_304_NOT_MODIFIED
 
 from translation_pipeline.localcloud import oss_buckets, oss_multipart, oss_objects
 from translation_pipeline.localcloud.config import LocalCloudConfig
+from translation_pipeline.localcloud.fault_dealer import FaultDealer
 from translation_pipeline.localcloud.objects import ObjectStore
 from translation_pipeline.localcloud.oss_call import Call
 from translation_pipeline.localcloud.oss_errors import OssError
@@ -67,6 +68,25 @@ COPIES: Mapping[Operation, Operation] = {
 }
 """What an operation is instead when the request names a source to copy from."""
 
+RIGHTS: Mapping[Operation, tuple[str, ...]] = {
+    oss_buckets.list_objects_v2: ("oss:ListObjects",),
+    oss_buckets.get_bucket_info: ("oss:GetBucketInfo",),
+    oss_objects.get_object: ("oss:GetObject",),
+    oss_objects.head_object: ("oss:GetObject",),
+    oss_objects.head_object_meta: ("oss:GetObject",),
+    oss_objects.put_object: ("oss:PutObject",),
+    oss_objects.copy_object: ("oss:GetObject", "oss:PutObject"),
+    oss_objects.delete_object: ("oss:DeleteObject",),
+    oss_buckets.delete_objects: ("oss:DeleteObject",),
+    oss_multipart.initiate_upload: ("oss:PutObject",),
+    oss_multipart.upload_part: ("oss:PutObject",),
+    oss_multipart.upload_part_copy: ("oss:GetObject", "oss:PutObject"),
+    oss_multipart.complete_upload: ("oss:PutObject",),
+    oss_multipart.list_parts: ("oss:ListParts",),
+    oss_multipart.abort_upload: ("oss:AbortMultipartUpload",),
+}
+"""The RAM actions that an operation needs (oss.md section 10), of those that can be refused."""
+
 _SUB_RESOURCES = {route.sub_resource for route in ROUTES} - {""}
 # Signed parameters that change what a request means and are not offered here: better refused
 # than taken for a plain put or get.
@@ -82,8 +102,9 @@ _NOT_OFFERED = V1_SUB_RESOURCES - {
 class OssService:
     """The buckets of one region."""
 
-    def __init__(self, config: LocalCloudConfig, store: ObjectStore) -> None:
+    def __init__(self, config: LocalCloudConfig, store: ObjectStore, faults: FaultDealer) -> None:
         self._config = config
+        self._faults = faults
         self._store = store
         self._uploads = UploadStore(store)
 
@@ -93,7 +114,8 @@ class OssService:
         try:
             response = await self._answer(request)
         except OssError as error:
-            response = _refusal(request, request_id, error, ("EC", error.ec))
+            endpoint = [("Endpoint", error.endpoint)] if error.endpoint else []
+            response = _refusal(request, request_id, error, ("EC", error.ec), *endpoint)
             response.headers["x-oss-ec"] = error.ec
         except SignatureRefused as error:
             to_sign = ("StringToSign", error.string_to_sign)
@@ -110,7 +132,22 @@ class OssService:
             raise OssError("InvalidObjectName", "The key is not valid UTF-8.") from None
         verify_oss(facts, self._config.access_keys, self._config.region, time.time())
         call = Call(self._config, self._store, self._uploads, facts, request)
-        return await _operation(facts)(call)
+        operation = _operation(facts)
+        self._require_rights(operation, facts.bucket)
+        return await operation(call)
+
+    def _require_rights(self, operation: Operation, bucket: str) -> None:
+        for right in RIGHTS.get(operation, ()):
+            refusal = self._faults.deal_refusal(right, bucket)
+            if refusal is not None and refusal.endpoint:
+                raise OssError(
+                    "AccessDenied",
+                    "The bucket you are attempting to access must be addressed using the "
+                    "specified endpoint.",
+                    endpoint=refusal.endpoint,
+                )
+            if refusal is not None:
+                raise OssError("AccessDenied")
 
 
 def _operation(facts: RequestFacts) -> Operation:
@@ -129,7 +166,7 @@ def _operation(facts: RequestFacts) -> Operation:
 
 
 def _refusal(
-    request: Request, request_id: str, error: OssError | SignatureRefused, detail: Element
+    request: Request, request_id: str, error: OssError | SignatureRefused, *details: Element
 ) -> Response:
     body = document(
         "Error",
@@ -138,7 +175,7 @@ def _refusal(
             ("Message", str(error)),
             ("RequestId", request_id),
             ("HostId", request.headers.get("host", "")),
-            detail,
+            *details,
         ],
     )
     if request.method == "HEAD" or error.http_status == HTTP_304_NOT_MODIFIED:

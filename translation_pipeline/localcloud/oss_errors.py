@@ -12,6 +12,9 @@ class _Refusal(NamedTuple):
 
 
 _REFUSALS = {
+    "AccessDenied": _Refusal(
+        403, "You have no right to access this object because of bucket acl.", "0003-00000001"
+    ),
     "BadDigest": _Refusal(400, "The Content-MD5 you specified did not match what was received."),
     "BucketNotEmpty": _Refusal(409, "The bucket still holds objects or uploads.", "0015-00000301"),
     "EntityTooLarge": _Refusal(400, "The upload exceeds the largest size that is allowed."),
@@ -39,11 +42,15 @@ _REFUSALS = {
 
 
 class OssError(Exception):
-    """OSS refuses a request; `code` is one of the documented words, `str()` says why."""
+    """OSS refuses a request; `code` is one of the documented words, `str()` says why, `endpoint`
+    where to ask instead."""
 
-    def __init__(self, code: str, message: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str | None = None, *, endpoint: str | None = None
+    ) -> None:
         refusal = _REFUSALS[code]
         super().__init__(message or refusal.message)
         self.code = code
         self.http_status = refusal.http_status
         self.ec = refusal.ec
+        self.endpoint = endpoint

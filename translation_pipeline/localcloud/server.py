@@ -31,8 +31,8 @@ class Cloud:
 
     def __init__(self, config: LocalCloudConfig) -> None:
         self._store = ObjectStore(config.data_dir / "objects")
-        self._oss = OssService(config, self._store)
         faults = FaultDealer(config.faults)
+        self._oss = OssService(config, self._store, faults)
         self._ims = ImsService(config, self._store, faults)
         self._gateway = Gateway(faults)
         self._control = Control(

@@ -179,6 +179,32 @@ class TestRefusals:
         assert ims.translate()
         assert script.accepted() == 1
 
+    def test_rights_that_are_denied(self, server: RunningServer, ims: Ims) -> None:
+        script = Script(
+            server,
+            {"kind": "refusal", "actions": ["ice:SubmitVideoTranslationJob"], "times": 1},
+            {"kind": "refusal", "actions": ["oss:GetObject"], "bucket": SOURCE},
+            {
+                "kind": "refusal",
+                "actions": ["oss:PutObject"],
+                "bucket": RESULTS,
+                "endpoint": "oss-cn-beijing.aliyuncs.com",
+            },
+        )
+        with pytest.raises(ClientException) as caught:
+            ims.translate()
+        assert (caught.value.code, caught.value.status_code) == ("NoPermission", 403)
+        assert ims.translate(target=https(RESULTS, "allowed.mp4"))
+        source = oss2.Bucket(oss2.Auth(KEY_ID, SECRET), server.endpoint, SOURCE)
+        for read in (source.get_object, source.head_object):
+            with pytest.raises(oss2.exceptions.AccessDenied):
+                read(VIDEO_KEY)
+        source.put_object("allowed", b"")
+        with pytest.raises(oss2.exceptions.AccessDenied) as elsewhere:
+            results(server).put_object("denied", b"")
+        assert elsewhere.value.details["Endpoint"] == "oss-cn-beijing.aliyuncs.com"
+        assert (script.accepted(), script.dealt("refusal")) == (1, 4)
+
 
 class TestConnections:
     @pytest.mark.parametrize(("when", "accepted"), [("before", 0), ("after", 1)])
