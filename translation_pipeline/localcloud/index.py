@@ -115,12 +115,16 @@ def abandon(rows: sqlite3.Connection, names: Iterable[str]) -> None:
 def entries(
     rows: sqlite3.Connection, bucket: str, prefix: str, delimiter: str, low: bytes
 ) -> Iterator[sqlite3.Row | bytes]:
-    """Rows and folded prefixes of a listing from `low` on, in order.
+    """Rows (key, size, etag, type, modified_ms) and folded prefixes of a listing from `low` on,
+    in order.
 
     Folded keys are passed over by a seek: a prefix costs the same however much is below it.
     """
     high = prefix.encode() + BEYOND_ANY_KEY
-    statement = "SELECT * FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key"
+    statement = (
+        "SELECT key, size, etag, type, modified_ms FROM objects"
+        " WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key"
+    )
     while True:
         for row in rows.execute(statement, (bucket, low, high)):
             folded = _folded(row["key"], prefix.encode(), delimiter.encode())

@@ -88,11 +88,22 @@ class StoredObject:
         return self.attributes.metadata
 
 
+@dataclass(frozen=True, slots=True)
+class ListedObject:
+    """What a listing tells of an object: less than there is, since listings are long."""
+
+    key: str
+    size: int
+    etag: str
+    type: str
+    last_modified: datetime
+
+
 @dataclass(frozen=True)
 class ListPage:
     """Part of a listing in byte order; `next_cursor` is where the next page begins, or None."""
 
-    objects: tuple[StoredObject, ...]
+    objects: tuple[ListedObject, ...]
     prefixes: tuple[str, ...]
     next_cursor: bytes | None
 
@@ -207,7 +218,7 @@ class ObjectStore:
             found = list(islice(entries(rows, bucket, prefix, delimiter, low), max_keys + 1))
         shown = found[:max_keys]
         return ListPage(
-            tuple(self._stored(entry) for entry in shown if isinstance(entry, sqlite3.Row)),
+            tuple(_listed(entry) for entry in shown if isinstance(entry, sqlite3.Row)),
             tuple(entry.decode() for entry in shown if isinstance(entry, bytes)),
             first_key(found[-1]) if len(found) > max_keys else None,
         )
@@ -394,6 +405,11 @@ class ObjectStore:
             attributes=Attributes.from_json(row["attributes"]),
             path=self.blobs.path(row["blob"]),
         )
+
+
+def _listed(row: sqlite3.Row) -> ListedObject:
+    key, size, etag, kind, modified_ms = row
+    return ListedObject(key.decode(), size, etag, kind, time_of(modified_ms))
 
 
 def place(rows: sqlite3.Connection, stored: StoredObject, *, forbid_overwrite: bool) -> list[str]:

@@ -11,13 +11,15 @@ from anyio.to_thread import run_sync
 from starlette.responses import Response
 
 from translation_pipeline.localcloud.config import LocalCloudConfig
-from translation_pipeline.localcloud.objects import MAX_LIST_KEYS, Bucket, StoredObject
+from translation_pipeline.localcloud.objects import MAX_LIST_KEYS, Bucket, ListedObject
 from translation_pipeline.localcloud.oss_call import Call
 from translation_pipeline.localcloud.oss_errors import OssError
 from translation_pipeline.localcloud.oss_xml import (
     Content,
     Element,
     document,
+    escaped,
+    fragment,
     iso_time,
     parsed,
 )
@@ -106,7 +108,7 @@ async def list_objects_v2(call: Call) -> Response:
         max_keys,
         _cursor(token) if token else None,
     )
-    owner = [OWNER] if asked.get("fetch-owner") == "true" else []
+    owner = fragment(OWNER) if asked.get("fetch-owner") == "true" else ""
     content: list[Element] = [
         ("Name", call.bucket),
         ("Prefix", encode(asked.get("prefix", ""))),
@@ -122,9 +124,9 @@ async def list_objects_v2(call: Call) -> Response:
         content.append(("ContinuationToken", encode(token)))
     if page.next_cursor is not None:
         content.append(("NextContinuationToken", encode(_token(page.next_cursor))))
-    content += [("Contents", [*_entry(stored, encode), *owner]) for stored in page.objects]
     content += [("CommonPrefixes", [("Prefix", encode(prefix))]) for prefix in page.prefixes]
-    return xml_response("ListBucketResult", content)
+    entries = "".join(_entry(listed, encode, owner) for listed in page.objects)
+    return Response(document("ListBucketResult", content, entries), media_type="application/xml")
 
 
 async def list_objects(call: Call) -> Response:
@@ -168,15 +170,14 @@ def _location(config: LocalCloudConfig) -> str:
     return f"oss-{config.region}"
 
 
-def _entry(stored: StoredObject, encode: Callable[[str], str]) -> list[Element]:
-    return [
-        ("Key", encode(stored.key)),
-        ("LastModified", iso_time(stored.last_modified)),
-        ("ETag", f'"{stored.etag}"'),
-        ("Type", stored.type),
-        ("Size", stored.size),
-        ("StorageClass", "Standard"),
-    ]
+def _entry(listed: ListedObject, encode: Callable[[str], str], owner: str) -> str:
+    """One object as text: a thousand of them as elements take several times as long."""
+    return (
+        f"<Contents><Key>{escaped(encode(listed.key))}</Key>"
+        f"<LastModified>{iso_time(listed.last_modified)}</LastModified>"
+        f'<ETag>"{listed.etag}"</ETag><Type>{listed.type}</Type><Size>{listed.size}</Size>'
+        f"<StorageClass>Standard</StorageClass>{owner}</Contents>"
+    )
 
 
 def _token(cursor: bytes) -> str:

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
+from xml.sax.saxutils import escape
 
 from translation_pipeline.localcloud.oss_errors import OssError
 
@@ -20,10 +21,22 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 
 
-def document(name: str, content: Content) -> bytes:
-    """An XML document."""
-    body: bytes = ElementTree.tostring(_node((name, content)), encoding="utf-8")
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body
+def document(name: str, content: Content, entries: str = "") -> bytes:
+    """An XML document. `entries` is XML text that goes behind the content."""
+    body = fragment((name, content))
+    if entries:
+        body = body.removesuffix(f"</{name}>") + f"{entries}</{name}>"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}'.encode()
+
+
+def fragment(element: Element) -> str:
+    """An element as text."""
+    return ElementTree.tostring(_node(element), encoding="unicode")
+
+
+def escaped(text: str) -> str:
+    """Text for the inside of an element."""
+    return escape(_NO_XML.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def parsed(body: bytes, name: str) -> ElementTree.Element:
