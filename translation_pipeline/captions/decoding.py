@@ -22,10 +22,11 @@ _MARKS: Final = (
 _WIDE: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 # Encodings of seven bits, told by the escape that they start another alphabet with.
 _ESCAPES: Final = (
-    (b"\x1b$)C", "iso2022_kr"),
-    (b"\x1b$@", "iso2022_jp"),
-    (b"\x1b$B", "iso2022_jp"),
-    (b"~}", "hz"),
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
+    (re.compile(rb"\x1b\$[@B]"), "iso2022_jp"),
+    # Braces with tildes also occur in plain text: between them must be whole characters, the first
+    # a common one, which no word in small letters is.
+    (re.compile(rb"~\{[!-W][!-~](?:[!-w][!-~])*~\}"), "hz"),
 )
 _SIGNATURES: Final = (
     (re.compile(rb".{4}ftyp", re.DOTALL), "an MP4 or MOV video"),
@@ -86,7 +87,8 @@ def decode(data: bytes, language: str | None = None) -> DecodedText:
             or _in_two_encodings(data, language)
             or _in_older_encoding(data, language)
         )
-    if "\x1b" in text or ("~{" in text and text.isascii()):
+    # A letter in UTF-8 proves the encoding; only ASCII can be one of seven bits with escapes.
+    if ("\x1b" in text or "~{" in text) and text.isascii():
         return _with_escapes(data) or DecodedText(_with_lf(text), "utf-8")
     return DecodedText(_with_lf(text), "utf-8")
 
@@ -189,7 +191,7 @@ def _damaged_utf8(data: bytes) -> DecodedText | None:
 
 def _with_escapes(data: bytes) -> DecodedText | None:
     for escape, encoding in _ESCAPES:
-        if escape in data:
+        if escape.search(data):
             try:
                 text = data.decode(encoding)
             except UnicodeDecodeError:

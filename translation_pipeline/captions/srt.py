@@ -134,7 +134,8 @@ def _straightened(text: str) -> tuple[str, list[Finding]]:
         text = text.replace("\\r", "").replace("\\n", "\n")
         message = "The file is one line with \\n in words; those were read as line ends."
         findings.append(Finding("escaped_lines", "warning", message))
-    if "```" in text and _FENCE.search(text):
+    # A fence further down alone is what a caption says.
+    if "```" in text and _FENCE.search(text.partition("-->")[0]):
         text = _FENCE.sub("", text)
         findings.append(
             Finding("code_fence", "warning", "Lines of ``` around the captions; dropped.")
