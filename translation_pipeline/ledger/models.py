@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -30,6 +30,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value
 
 
+OBJECT_KEY = String().with_variant(String(collation="C"), "postgresql")
+"""Keys are compared byte by byte, as OSS orders them; SQLite does so anyway."""
+
+
 class Base(DeclarativeBase):
     """All tables of the ledger."""
 
@@ -40,11 +44,20 @@ class Video(Base):
     """A source video as it was last seen in OSS."""
 
     __tablename__ = "videos"
+    __table_args__ = (
+        Index("videos_by_key", "bucket", "key"),
+        Index(
+            "videos_to_inspect",
+            "seen_at",
+            sqlite_where=text("inspected_etag IS NULL OR inspected_etag <> etag"),
+            postgresql_where=text("inspected_etag IS NULL OR inspected_etag <> etag"),
+        ),
+    )
 
     title: Mapped[str] = mapped_column(primary_key=True)
     video: Mapped[str] = mapped_column(primary_key=True)
     bucket: Mapped[str]
-    key: Mapped[str]
+    key: Mapped[str] = mapped_column(OBJECT_KEY)
     size: Mapped[int] = mapped_column(BigInteger)
     etag: Mapped[str]
     crc64: Mapped[str | None]
@@ -58,12 +71,32 @@ class Video(Base):
     inspected_etag: Mapped[str | None]
     """The etag that crc64, the media facts and `problem` belong to."""
     seen_at: Mapped[datetime]
+    """When it was first seen as it is now."""
+    modified_at: Mapped[datetime | None]
+    """When it was last written, as OSS says."""
+    gone_at: Mapped[datetime | None]
+    """When it was found to have left the catalog; nothing is wanted of it any more."""
+
+
+class Folder(Base):
+    """A folder in which something was found that the catalog wants, and when it changed.
+
+    What changed lately changes again soon: such folders are looked at more often.
+    """
+
+    __tablename__ = "folders"
+    __table_args__ = (Index("folders_by_change", "bucket", "changed_at"),)
+
+    bucket: Mapped[str] = mapped_column(primary_key=True)
+    prefix: Mapped[str] = mapped_column(OBJECT_KEY, primary_key=True)
+    changed_at: Mapped[datetime]
 
 
 class Captions(Base):
     """One caption file of a video: extracted by a job, approved by a person, or provided."""
 
     __tablename__ = "captions"
+    __table_args__ = (Index("captions_by_key", "bucket", "key"),)
 
     title: Mapped[str] = mapped_column(primary_key=True)
     video: Mapped[str] = mapped_column(primary_key=True)
@@ -71,7 +104,7 @@ class Captions(Base):
     """`extracted`, `approved` or `provided`."""
     language: Mapped[str] = mapped_column(primary_key=True)
     bucket: Mapped[str]
-    key: Mapped[str]
+    key: Mapped[str] = mapped_column(OBJECT_KEY)
     """The object as a person or a service left it."""
     etag: Mapped[str]
     usable_key: Mapped[str | None]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, text
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0001"
+REVISION = "0002"
 VERSION_TABLE = "ledger_version"
 
 
