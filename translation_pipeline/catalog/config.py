@@ -14,11 +14,14 @@ import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from translation_pipeline.captions.profiles import Profile, profile_of
 from translation_pipeline.catalog.areas import Region
 from translation_pipeline.catalog.decisions import (
+    ALL_LANGUAGES,
     Bucket,
     Budget,
     BurnInOrNone,
+    CaptionProfiles,
     CaptionRegion,
     Erase,
     LanguageCode,
@@ -89,6 +92,10 @@ class TitleRule(Part):
     glossary: Pattern | None = Field(
         None, description='Write where the glossaries are, such as "glossaries/{title}.yaml".'
     )
+    caption_profiles: CaptionProfiles = Field(
+        default_factory=dict,
+        description="Write changes by language, such as {en: {max_cps: 15}}, or for all languages.",
+    )
     budget: Budget | None = Field(
         None, description="Write caps such as {per_run: 500, currency: CNY}."
     )
@@ -106,6 +113,14 @@ class TitleRule(Part):
     def subtitle_style(self) -> dict[str, Any] | None:
         """The service's SubtitleConfig; None when nothing is burnt in (ims.md section 4.5)."""
         return self.burn_in.as_subtitle_config() if self.burn_in else None
+
+    def caption_profile(self, language: str) -> Profile:
+        """The limits for captions in a language: its own, with this rule's changes."""
+        profile = profile_of(language)
+        for code in dict.fromkeys((ALL_LANGUAGES, language.split("-")[0], language)):
+            if code in self.caption_profiles:
+                profile = self.caption_profiles[code].applied_to(profile)
+        return profile
 
     @field_validator("match")
     @classmethod

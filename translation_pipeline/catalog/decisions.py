@@ -15,16 +15,20 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
-from translation_pipeline.captions.languages import level_languages
+from translation_pipeline.captions.languages import languages, level_languages
+from translation_pipeline.captions.profiles import Profile, profile_of
 from translation_pipeline.catalog.addresses import bucket_problem
 from translation_pipeline.catalog.areas import Box, Region, read_boxes, read_region
 from translation_pipeline.catalog.patterns import KeyPattern
 from translation_pipeline.catalog.problems import problem
+from translation_pipeline.errors import ConfigurationError
 
 LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,}(-[A-Za-z0-9]+)*")
+ALL_LANGUAGES: Final = "all"  # among caption profiles
 FONT_SIZES: Final = {"small": 60, "standard": 95, "large": 130}  # ims.md section 4.6
 
 
@@ -185,6 +189,68 @@ class BurnIn(Part):
             "AdaptMode": "AutoWrap",
         }
         return {name: value for name, value in config.items() if value is not None}
+
+
+class CaptionProfile(Part):
+    """Changes to the limits that captions of a language are judged by (docs/captions.md)."""
+
+    max_cps: float | None = Field(
+        None, gt=0, description="Write the most characters a second, such as 15."
+    )
+    max_line_length: float | None = Field(
+        None, gt=0, description="Write the most characters of a line, such as 42."
+    )
+    max_lines: int | None = Field(None, ge=1, description="Write the most lines of a cue.")
+    min_duration_ms: int | None = Field(
+        None, ge=0, description="Write the least milliseconds of a cue, such as 833."
+    )
+    max_duration_ms: int | None = Field(
+        None, gt=0, description="Write the most milliseconds of a cue, such as 7000."
+    )
+    min_gap_frames: float | None = Field(
+        None, ge=0, description="Write the least frames between cues, such as 2."
+    )
+    counts: Literal["graphemes", "widths"] | None = Field(
+        None, description="Choose graphemes or widths: what a character is."
+    )
+    severities: dict[str, Literal["error", "warning", "off"]] = Field(
+        default_factory=dict,
+        description="Write rules with error, warning or off, such as {reading_speed: error}.",
+    )
+
+    @field_validator("severities", mode="before")
+    @classmethod
+    def _severities_of_known_rules(cls, severities: Any) -> Any:
+        if not isinstance(severities, dict):
+            return severities
+        # YAML reads an unquoted off as false.
+        words = {rule: "off" if word is False else word for rule, word in severities.items()}
+        try:
+            profile_of("en").overridden({"severities": words})
+        except ConfigurationError as error:
+            wrong = str(error).removeprefix("Caption profile: ").rstrip(".")
+            raise problem(f"are not understood: {wrong}") from None
+        return words
+
+    def applied_to(self, profile: Profile) -> Profile:
+        """The profile with these changes."""
+        return profile.overridden(self.model_dump(exclude_none=True))
+
+
+def _profile_codes(profiles: Any) -> Any:
+    if not isinstance(profiles, dict):
+        raise problem("is no set of languages")
+    for code in profiles:
+        _language_code(code)
+        if code != ALL_LANGUAGES and str(code).split("-")[0] not in languages():
+            raise problem(
+                f"names {code!r}, which is no known language",
+                f"Write a code such as en, or {ALL_LANGUAGES} for every language.",
+            )
+    return profiles
+
+
+CaptionProfiles = Annotated[dict[str, CaptionProfile], BeforeValidator(_profile_codes)]
 
 
 def _supported(code: str, info: ValidationInfo, side: Literal["source", "target"]) -> str:

@@ -75,20 +75,25 @@ def _describe(path: Path, root: type[BaseModel]) -> tuple[type[BaseModel], str]:
     """The model that the last name of `path` belongs to, and that field's description."""
     model, description = root, ""
     inner: type[BaseModel] | None = root
+    in_mapping = False
     for name in path:
         if isinstance(name, int) or inner is None:
+            continue
+        if in_mapping:  # a key that the file's author chose
+            in_mapping = False
             continue
         model = inner
         field = model.model_fields.get(name)
         description = (field.description if field else None) or "Remove it."
         inner = _model_in(field.annotation) if field else None
+        in_mapping = field is not None and get_origin(field.annotation) is dict
     return model, description
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in (tuple, Union, UnionType):
+    if get_origin(annotation) in (tuple, dict, Union, UnionType):
         found = (_model_in(argument) for argument in get_args(annotation))
         return next((model for model in found if model), None)
     return None

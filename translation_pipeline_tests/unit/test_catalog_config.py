@@ -349,3 +349,42 @@ def test_explicit_style_values_win_over_the_preset() -> None:
     assert preset is not None
     assert preset["FontSize"] == 130
     assert "X" not in preset
+
+
+def test_caption_profiles_change_the_limits_of_a_language() -> None:
+    changes = {
+        "all": {"max_lines": 1, "severities": {"small_gap": False}},  # an unquoted off
+        "zh": {"max_cps": 15, "severities": {"reading_speed": "error"}},
+        "zh-tw": {"max_lines": 3},
+    }
+    rule = catalog_of(caption_profiles=changes).titles[0]
+    chinese, taiwanese, thai = map(rule.caption_profile, ("zh", "zh-tw", "th"))
+    assert (chinese.max_cps, chinese.max_lines, chinese.severity("reading_speed")) == (
+        15,
+        1,
+        "error",
+    )
+    assert (taiwanese.max_cps, taiwanese.max_lines) == (15, 3)
+    assert (thai.max_lines, thai.severity("small_gap")) == (1, None)
+    assert thai.max_cps == catalog_of().titles[0].caption_profile("th").max_cps
+
+
+@pytest.mark.parametrize(
+    ("profiles", "expected"),
+    [
+        ([1], "caption_profiles is no set of languages"),
+        ({"xx": {}}, "names 'xx', which is no known language"),
+        ({5: {}}, "names 5, which is no known language"),
+        ({False: {}}, 'Put the code in quotes: "no" for Norwegian'),
+        ({"en": 5}, "caption_profiles.en is 5, which is no set of fields"),
+        ({"en": {"max_cp": 9}}, "caption_profiles.en.max_cp is no field here.\n  Did you mean"),
+        ({"en": {"max_cps": 0}}, "caption_profiles.en.max_cps is 0.*\n  Write the most char"),
+        ({"en": {"severities": [1]}}, "caption_profiles.en.severities is \\[1\\]"),
+        ({"en": {"severities": {"speed": "error"}}}, "severities.speed is no rule"),
+        ({"en": {"severities": {"overlap": "bad"}}}, "must be error, warning or off, not 'bad'"),
+    ],
+)
+def test_a_caption_profile_that_is_not_understood_names_its_field(
+    profiles: Any, expected: str
+) -> None:
+    assert re.search(expected, refusal_of(caption_profiles=profiles))

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from translation_pipeline.catalog.config import Catalog, TitleRule, load_catalog
-from translation_pipeline.catalog.decisions import Budget, BurnIn
+from translation_pipeline.catalog.decisions import Budget, BurnIn, CaptionProfile
 from translation_pipeline.cli.commands import app
 from translation_pipeline.ledger.states import LEGAL, JobState
 from translation_pipeline.localcloud.faults import FaultPlan
@@ -92,7 +92,13 @@ def test_settings_page_lists_the_variables_that_the_code_reads() -> None:
 
 @pytest.mark.parametrize(
     ("model", "heading"),
-    [(Catalog, "The file"), (TitleRule, "A rule"), (BurnIn, "burn_in"), (Budget, "budget")],
+    [
+        (Catalog, "The file"),
+        (TitleRule, "A rule"),
+        (BurnIn, "burn_in"),
+        (CaptionProfile, "caption_profiles"),
+        (Budget, "budget"),
+    ],
 )
 def test_catalog_page_lists_every_field(model: type[BaseModel], heading: str) -> None:
     page = (ROOT / "docs" / "catalog.md").read_text("utf-8")
