@@ -10,10 +10,11 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 
@@ -58,6 +59,10 @@ class Glossary:
         )
         data = json.dumps(demands, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(data.encode()).hexdigest()
+
+    def of_captions(self) -> Glossary:
+        """What the glossary says of written translations: how a voice reads a term is left out."""
+        return Glossary(tuple(replace(item, spoken=None) for item in self.terms))
 
     def terms_in(self, text: str) -> tuple[Term, ...]:
         """The terms that occur in a text; of terms inside each other only the longest."""
@@ -111,20 +116,31 @@ def parse_glossary(text: str, name: str = "glossary") -> Glossary:
     return Glossary(tuple(terms))
 
 
-def changed_terms(old: Glossary, new: Glossary) -> dict[str, frozenset[str] | None]:
-    """The terms whose demands differ, with the languages concerned; None for all languages."""
-    before, after = ({item.term: item for item in glossary.terms} for glossary in (old, new))
-    changes: dict[str, frozenset[str] | None] = {}
-    for term in before.keys() | after.keys():
-        a, b = before.get(term, Term(term)), after.get(term, Term(term))
-        if a.do_not_translate != b.do_not_translate or a.spoken != b.spoken:
-            changes[term] = None
-        elif a.translations != b.translations:
-            codes = a.translations.keys() | b.translations.keys()
-            changes[term] = frozenset(
-                code for code in codes if a.translations.get(code) != b.translations.get(code)
-            )
-    return changes
+def occurrences(glossary: Glossary, cues: Sequence[Cue]) -> dict[str, tuple[int, ...]]:
+    """The terms that captions hold, each with the numbers of the cues where it counts."""
+    texts = [visible_text(cue.text) for cue in cues]
+    everything = _folded("\n".join(texts))
+    likely = Glossary(tuple(item for item in glossary.terms if _count(item.term, everything)))
+    found: dict[str, list[int]] = defaultdict(list)
+    for number, text in enumerate(texts if likely.terms else (), start=1):
+        for item in likely.terms_in(text):
+            found[item.term].append(number)
+    return {term: tuple(numbers) for term, numbers in sorted(found.items())}
+
+
+def demands_version(
+    glossary: Glossary, found: Mapping[str, Sequence[int]], language: str
+) -> str | None:
+    """SHA-256 of all that a glossary demands of the translation of certain captions.
+
+    `found` are the terms that `occurrences` tells of them. Whatever else changes in the glossary
+    leaves it as it is. None where nothing is demanded.
+    """
+    demands = sorted(_demands(glossary, found, language))
+    if not demands:
+        return None
+    data = json.dumps(demands, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(data.encode()).hexdigest()
 
 
 def impact(
@@ -133,26 +149,43 @@ def impact(
     videos: Mapping[str, Sequence[Cue]],
     target_languages: Collection[str],
 ) -> list[Touched]:
-    """Which videos and cues a change of glossary touches, by their source captions."""
-    changes = changed_terms(old, new)
+    """Which videos, cues and languages a change of glossary touches, by their source captions.
+
+    They are those whose `demands_version` changes.
+    """
     touched = []
     for video, cues in videos.items():
-        numbers: set[int] = set()
-        terms: set[str] = set()
-        for number, cue in enumerate(cues, start=1):
-            folded = _folded(visible_text(cue.text))
-            here = [term for term in changes if occurs(term, folded)]
-            terms.update(here)
-            numbers.update([number] if here else [])
-        codes = [changes[term] for term in terms]
-        concerned = tuple(
-            code
+        before, after = occurrences(old, cues), occurrences(new, cues)
+        changed = {
+            code: _demands(old, before, code) ^ _demands(new, after, code)
             for code in sorted(target_languages)
-            if any(some is None or code in some for some in codes)
-        )
-        if concerned:
-            touched.append(Touched(video, tuple(sorted(numbers)), tuple(sorted(terms)), concerned))
+        }
+        demands = set[_Demand]().union(*changed.values())
+        if demands:
+            numbers = sorted({demand.cue_number for demand in demands})
+            terms = sorted({demand.term for demand in demands})
+            codes = tuple(code for code, some in changed.items() if some)
+            touched.append(Touched(video, tuple(numbers), tuple(terms), codes))
     return touched
+
+
+class _Demand(NamedTuple):
+    """What a term demands of one cue's translation."""
+
+    term: str
+    do_not_translate: bool
+    required: str
+    spoken: str
+    cue_number: int
+
+
+def _demands(glossary: Glossary, found: Mapping[str, Sequence[int]], language: str) -> set[_Demand]:
+    return {
+        _Demand(item.term, item.do_not_translate, required, item.spoken or "", number)
+        for item in glossary.terms
+        if (required := item.required(language) or "") or item.spoken
+        for number in found.get(item.term, ())
+    }
 
 
 def occurs(term: str, text: str) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from statistics import median
 from typing import Final
 
@@ -25,6 +26,7 @@ LONG_GAP_S: Final = 60.0  # without any caption, in a video that has them elsewh
 DENSITY_RATIO: Final = 0.4  # of the title's median: below, captions are missing
 MAX_DENSITY_RATIO: Final = 2.5  # of the title's median: above, something else is read too
 LONG_CUE_MS: Final = 15_000  # speech never stands so long; signs and watermarks do
+MIN_FILES: Final = 3  # of a title; fewer have no usual density
 MIN_CUES: Final = 10  # fewer say nothing about variety
 LOW_VARIETY: Final = 0.6  # different texts per cue
 OFTEN: Final = 4  # the same text, in separate places of a file
@@ -47,6 +49,22 @@ class Doubt:
 
     score: float
     signs: tuple[Sign, ...]
+
+    @classmethod
+    def of(cls, signs: Iterable[Sign]) -> Doubt:
+        """The doubt that signs come to together."""
+        ordered = sorted(signs, key=lambda sign: -sign.weight)
+        trust = prod(1 - sign.weight for sign in ordered)
+        return cls(round(1 - trust, 3), tuple(ordered))
+
+    def in_title(self, density: float, title_density: float | None) -> Doubt:
+        """With the sign of a density (cues a minute) that is far from the title's median."""
+        return Doubt.of([*self.signs, *density_signs(density, title_density)])
+
+
+def usual_density(densities: Collection[float]) -> float | None:
+    """The median of a title's files; None for so few that it says nothing."""
+    return median(densities) if len(densities) >= MIN_FILES else None
 
 
 def cues_per_minute(cues: Sequence[Cue], duration_s: float | None = None) -> float:
@@ -72,8 +90,10 @@ def doubt(
     cues, where they are known already.
     """
     columns = columns or columns_of(cues)
+    density = cues_per_minute(cues, duration_s)
     signs = [
-        *_density(cues, duration_s, title_density),
+        *([] if cues else [Sign("no_captions", 0.9, "No captions were found in the video.")]),
+        *(density_signs(density, title_density) if cues else ()),
         *_gaps(columns, duration_s),
         *_flicker(columns),
         *_flashes(cues, columns),
@@ -82,11 +102,7 @@ def doubt(
         *_inventions(cues, columns),
         *_foreign_scripts(columns, language),
     ]
-    signs.sort(key=lambda sign: -sign.weight)
-    trust = 1.0
-    for sign in signs:
-        trust *= 1 - sign.weight
-    return Doubt(round(1 - trust, 3), tuple(signs))
+    return Doubt.of(signs)
 
 
 def doubts_of_title(
@@ -98,7 +114,7 @@ def doubts_of_title(
     """The doubts of all files of a title by name, the most doubtful first."""
     durations = durations_s or {}
     densities = [cues_per_minute(cues, durations.get(name)) for name, cues in files.items()]
-    usual = median(densities) if len(densities) > 2 else None
+    usual = usual_density(densities)
     found = {
         name: doubt(cues, language=language, duration_s=durations.get(name), title_density=usual)
         for name, cues in files.items()
@@ -106,14 +122,10 @@ def doubts_of_title(
     return dict(sorted(found.items(), key=lambda item: (-item[1].score, item[0])))
 
 
-def _density(
-    cues: Sequence[Cue], duration_s: float | None, title_density: float | None
-) -> list[Sign]:
-    if not cues:
-        return [Sign("no_captions", 0.9, "No captions were found in the video.")]
+def density_signs(density: float, title_density: float | None) -> list[Sign]:
+    """The sign of a file with far fewer or more cues a minute than the title's median."""
     if not title_density:
         return []
-    density = cues_per_minute(cues, duration_s)
     ratio = density / title_density
     beside = f"{density:.1f} cues a minute; half of the title's files have {title_density:.1f}"
     if ratio < DENSITY_RATIO:

@@ -2,14 +2,17 @@
 
 import pytest
 from alibabacloud_ice20201109.models import CreateHotwordLibraryRequest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from translation_pipeline.captions.cue import Cue
 from translation_pipeline.captions.glossary import (
     Glossary,
     Term,
     Touched,
-    changed_terms,
+    demands_version,
     impact,
+    occurrences,
     occurs,
     parse_glossary,
 )
@@ -114,14 +117,55 @@ def test_impact_names_videos_cues_and_languages() -> None:
         "01": [Cue(0, 1, "你好"), Cue(1, 2, "林晚"), Cue(2, 3, "<i>林晚</i>！")],
         "02": [Cue(0, 1, "你好")],
     }
-    assert changed_terms(old, new) == {"林晚": frozenset({"es"})}
     assert impact(old, new, videos, ["en", "es"]) == [Touched("01", (2, 3), ("林晚",), ("es",))]
     assert impact(old, new, videos, ["en"]) == []
     kept = Glossary(old.terms[1:])
     (gone,) = impact(old, kept, videos, ["en", "es", "fr"])
-    assert (gone.video, gone.languages) == ("01", ("en", "es"))
-    (spoken,) = impact(old, Glossary(old.terms[:2]), videos, ["fr"])
-    assert (spoken.terms, spoken.languages) == (("晚",), ("fr",))
+    # Without the longer term the one inside of it counts, which is spoken in every language.
+    assert (gone.terms, gone.languages) == (("晚", "林晚"), ("en", "es", "fr"))
+    # Inside of a longer term it demands nothing, so only the cue where it stands alone counts.
+    videos["03"] = [Cue(0, 1, "林晚"), Cue(1, 2, "今晚")]
+    assert impact(old, Glossary(old.terms[:2]), videos, ["fr"]) == [
+        Touched("03", (2,), ("晚",), ("fr",))
+    ]
+    assert impact(old.of_captions(), Glossary(old.terms[:2]), videos, ["fr"]) == []
+
+
+@given(
+    st.lists(st.sampled_from(["林", "林晚", "晚", "今晚", "茶"]), unique=True),
+    st.lists(st.sampled_from(["林", "林晚", "晚", "今晚", "茶"]), unique=True),
+    st.lists(st.text("林今晚茶来", max_size=6), max_size=4),
+)
+def test_impact_names_what_another_version_is_demanded_of(
+    before: list[str], after: list[str], texts: list[str]
+) -> None:
+    """What is planned anew follows from the version, so both must tell the same."""
+    old, new = (
+        Glossary(tuple(Term(word, {"en": f"word {len(word)}"}) for word in words))
+        for words in (before, after)
+    )
+    cues = [Cue(number, number + 1, text) for number, text in enumerate(texts)]
+    touched = impact(old, new, {"01": cues}, ["en", "es"])
+    changed = [
+        code
+        for code in ("en", "es")
+        if demands_version(old, occurrences(old, cues), code)
+        != demands_version(new, occurrences(new, cues), code)
+    ]
+    assert [code for item in touched for code in item.languages] == changed
+
+
+def test_only_what_is_demanded_of_a_video_makes_its_version() -> None:
+    glossary = parse_glossary(TEXT)
+    found = occurrences(glossary, [Cue(0, 1, "你好"), Cue(1, 2, "<i>林晚</i>！")])
+    assert found == {"林晚": (2,)}
+    assert demands_version(glossary, found, "fr") is None
+    version = demands_version(glossary, found, "en")
+    noted = parse_glossary(TEXT.replace("the heroine", "her name").replace("kveld", "natt"))
+    assert demands_version(noted, found, "en") == version
+    other = parse_glossary(TEXT.replace("en: Lin Wan", "en: Wan Lin"))
+    assert demands_version(other, found, "en") != version
+    assert demands_version(other, found, "es") == demands_version(glossary, found, "es")
 
 
 def test_ims_libraries_are_what_the_sdk_takes() -> None:
