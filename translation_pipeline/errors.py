@@ -57,6 +57,16 @@ class StorageAway(StorageError, TryAgainLater):
     exit_code: ClassVar[int] = TryAgainLater.exit_code
 
 
+class AccessRefused(StorageError):
+    """RAM does not let this account do it. docs/ram-policy.md names the right that is missing."""
+
+
+class BucketUnusable(StorageError, ConfigurationError):
+    """The bucket does not exist, or is in another region than the settings say."""
+
+    exit_code: ClassVar[int] = ConfigurationError.exit_code
+
+
 class ObjectMissing(StorageError):
     """The object is not in the bucket: it was deleted or renamed since it was listed."""
 

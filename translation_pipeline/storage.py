@@ -6,17 +6,25 @@ retried here; writes are retried only where repeating them cannot change the out
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.credentials import OssCredentialsProvider
-from translation_pipeline.errors import ObjectMissing, StorageAway, StorageError
+from translation_pipeline.errors import (
+    AccessRefused,
+    BucketUnusable,
+    ObjectMissing,
+    StorageAway,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from translation_pipeline.settings import Settings
@@ -25,19 +33,34 @@ LIST_PAGE = 1000  # keys, the most that one ListObjectsV2 call returns
 RETRIES = 4
 FIRST_RETRY_WAIT_S = 0.2
 PART_SIZE = 8 * 1024 * 1024  # bytes
+PARTS_AT_ONCE = 4
+READ_SIZE = 1024 * 1024  # bytes
 CONNECTIONS = 32  # kept alive per process
+ENDPOINT = re.compile(r"oss-(?P<region>.+?)(?:-internal)?\.aliyuncs\.com")
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ListedObject:
+class ListedObject(NamedTuple):
     """One line of a listing; `etag` is opaque, `last_modified` is unix time in seconds."""
 
     key: str
     size: int
     etag: str
     last_modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPage:
+    """Up to `LIST_PAGE` objects and folders of a listing; placeholders of folders are left out.
+
+    `last` is where a listing starts after to go on behind this page, "" for an empty page.
+    """
+
+    objects: tuple[ListedObject, ...]
+    folders: tuple[str, ...]
+    last: str
+    is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +71,14 @@ class ObjectHead:
     etag: str
     crc64: str | None
     last_modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFacts:
+    """What OSS tells of a bucket; `region` is plain, such as cn-shanghai."""
+
+    region: str
+    is_versioned: bool
 
 
 class Storage:
@@ -82,25 +113,52 @@ class Storage:
                 )
             return self._buckets[name]
 
+    def require_bucket(self, bucket: str) -> BucketFacts:
+        """What the bucket is; raises `BucketUnusable` when there is none, or not in our region."""
+        info = self._read(
+            f"look at bucket {bucket}", lambda: self._bucket(bucket).get_bucket_info()
+        )
+        region = str(info.location).removeprefix("oss-")
+        if region != self.region:
+            raise BucketUnusable(self._elsewhere(f"use bucket {bucket}", region))
+        # OSS has no such field for a bucket that was never versioned.
+        return BucketFacts(region, bool(info.versioning_status))
+
     def list(self, bucket: str, prefix: str = "", start_after: str = "") -> Iterator[ListedObject]:
         """Objects under a prefix in byte order of keys; folder placeholders are left out."""
-        token = ""
-        while True:
-            page = self._read(
-                f"list oss://{bucket}/{prefix}",
-                lambda: self._bucket(bucket).list_objects_v2(
-                    prefix=prefix,
-                    start_after=start_after,
-                    continuation_token=token,  # noqa: B023 - called before the next round
-                    max_keys=LIST_PAGE,
-                ),
-            )
-            for item in page.object_list:
-                if not item.key.endswith("/"):
-                    yield ListedObject(item.key, item.size, item.etag, item.last_modified)
-            if not page.is_truncated:
-                return
-            token = page.next_continuation_token
+        for page in self.pages(bucket, prefix, start_after):
+            yield from page.objects
+
+    def pages(
+        self, bucket: str, prefix: str = "", start_after: str = "", delimiter: str = ""
+    ) -> Iterator[ListedPage]:
+        """The pages of a listing; the next one is fetched while this one is worked on.
+
+        With a delimiter, keys that have it behind the prefix are folded into `folders`.
+        """
+        fetch = partial(self._page, bucket, prefix, start_after, delimiter)
+        found = fetch("")
+        if not found.is_truncated:
+            yield _listed_page(found)
+            return
+        with ThreadPoolExecutor(1) as ahead:
+            while found.is_truncated:
+                following = ahead.submit(fetch, found.next_continuation_token)
+                yield _listed_page(found)
+                found = following.result()
+        yield _listed_page(found)
+
+    def _page(self, bucket: str, prefix: str, start_after: str, delimiter: str, token: str) -> Any:
+        return self._read(
+            f"list oss://{bucket}/{prefix}",
+            lambda: self._bucket(bucket).list_objects_v2(
+                prefix=prefix,
+                delimiter=delimiter,
+                start_after=start_after,
+                continuation_token=token,
+                max_keys=LIST_PAGE,
+            ),
+        )
 
     def head(self, address: ObjectAddress) -> ObjectHead | None:
         """Size, etag and checksum, or None when there is no such object."""
@@ -169,9 +227,16 @@ class Storage:
         path: Path,
         address: ObjectAddress,
         progress: Callable[[int, int | None], None] | None = None,
+        checkpoints: Path | None = None,
     ) -> None:
-        """Upload a file whole; large ones in parts. `progress(sent_bytes, total_bytes)`."""
+        """Upload a file whole; large ones in parts. `progress(sent_bytes, total_bytes)`.
+
+        In the folder `checkpoints` lies what was begun: after a break the parts that arrived are
+        not sent again. None takes oss2's own folder, in the user's home.
+        """
         import oss2
+
+        store = checkpoints and oss2.ResumableStore(str(checkpoints.parent), checkpoints.name)
 
         self._read(
             f"upload {path} to {address.to_oss()}",
@@ -179,8 +244,10 @@ class Storage:
                 self._bucket(address.bucket),
                 address.key,
                 str(path),
+                store=store,
                 multipart_threshold=4 * PART_SIZE,
                 part_size=PART_SIZE,
+                num_threads=PARTS_AT_ONCE,
                 progress_callback=progress,
             ),
         )
@@ -211,16 +278,67 @@ class Storage:
         for attempt in range(1, RETRIES + 1):
             try:
                 return call()
+            except oss2.exceptions.NoSuchBucket as error:
+                raise BucketUnusable(
+                    f"Cannot {what}: there is no such bucket in this account. Make it in "
+                    f"{self.region}, or correct its name."
+                ) from error
             except (oss2.exceptions.NoSuchKey, oss2.exceptions.NotFound) as error:
                 raise ObjectMissing(f"Cannot {what}: there is no such object.") from error
             except oss2.exceptions.OssError as error:
                 transient = error.status < 0 or error.status >= 500
                 if not transient or attempt == RETRIES:
-                    refusal = StorageAway if transient else StorageError
-                    raise refusal(
-                        f"Cannot {what}: {error.code or type(error).__name__} "
-                        f"{error.message or error.details} (request {error.request_id})"
-                    ) from error
+                    raise self._refusal(what, error, transient) from error
             time.sleep(wait_s)
             wait_s *= 2
         raise AssertionError("unreachable")
+
+    def _refusal(self, what: str, error: Any, transient: bool) -> StorageError:
+        details = error.details if isinstance(error.details, dict) else {}
+        answers_at = ENDPOINT.match(details.get("Endpoint", ""))
+        said = (
+            f"Cannot {what}: {error.code or type(error).__name__} "
+            f"{error.message or error.details} (request {error.request_id})"
+        )
+        if transient:
+            return StorageAway(said)
+        if error.code == "AccessDenied" and answers_at:
+            return BucketUnusable(self._elsewhere(what, answers_at["region"]))
+        if error.code == "AccessDenied":
+            return AccessRefused(f"{said}. Grant the right that docs/ram-policy.md names for it.")
+        if error.code == "InvalidArgument" and "signing region" in str(error.message):
+            return BucketUnusable(
+                f"Cannot {what}: {self.endpoint} is not in region {self.region}. Make "
+                "TRANSLATION_PIPELINE_REGION and TRANSLATION_PIPELINE_OSS_ENDPOINT agree."
+            )
+        return StorageError(said)
+
+    def _elsewhere(self, what: str, region: str) -> str:
+        return (
+            f"Cannot {what}: the bucket is in region {region}, but TRANSLATION_PIPELINE_REGION is "
+            f"{self.region}. Set it to {region} (if IMS is there), or take a bucket in "
+            f"{self.region}: IMS reads and writes in its own region only."
+        )
+
+
+def file_crc64(path: Path) -> str:
+    """The CRC-64 of a file's content as OSS writes it. Raises `OSError`."""
+    import oss2
+
+    checksum = oss2.utils.Crc64()
+    with path.open("rb") as file:
+        while piece := file.read(READ_SIZE):
+            checksum.update(piece)
+    return str(checksum.crc)
+
+
+def _listed_page(found: Any) -> ListedPage:
+    listed = found.object_list
+    folders = tuple(found.prefix_list)
+    last = max(listed[-1].key if listed else "", folders[-1] if folders else "")
+    objects = tuple(
+        ListedObject(item.key, item.size, item.etag, item.last_modified)
+        for item in listed
+        if not item.key.endswith("/")
+    )
+    return ListedPage(objects, folders, last, not found.is_truncated)

@@ -136,7 +136,7 @@ def _check_region(text: str, found: str | None, wanted: str | None) -> None:
         raise _refusal(
             text,
             f"It is in region {found}, but the work runs in {wanted}, which cannot read it. Copy "
-            f"the object to a bucket in {wanted}, or run in {found}.",
+            f"the object to a bucket in {wanted}, or run in {found} (TRANSLATION_PIPELINE_REGION).",
         )
 
 

@@ -163,6 +163,26 @@ def localcloud(
 
 
 @app.command()
+def upload(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE... oss://BUCKET/FOLDER/",
+            help="Files and folders, and last the folder in OSS where they go.",
+        ),
+    ],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload files and folders: goes on where it broke off, skips what is there unchanged."""
+    from translation_pipeline.cli.upload import run_upload
+
+    code = run_upload(files, home, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
 def status(
     title: Annotated[list[str] | None, typer.Option(help="Only these titles.")] = None,
     home: Home = None,
