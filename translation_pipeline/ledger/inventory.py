@@ -15,7 +15,16 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from translation_pipeline.ledger.database import Database, one_transaction
 from translation_pipeline.ledger.ledger import utc_now
-from translation_pipeline.ledger.models import Base, Captions, Job, Materialized, Video, Wanted
+from translation_pipeline.ledger.models import (
+    Base,
+    Captions,
+    Compared,
+    GlossaryFile,
+    Job,
+    Materialized,
+    Video,
+    Wanted,
+)
 
 
 class Inventory:
@@ -45,6 +54,18 @@ class Inventory:
     def captions(self, titles: Collection[str] | None = None) -> list[Captions]:
         """Caption files of these titles."""
         return self._of_titles(Captions, Captions.title, titles, Captions.title, Captions.video)
+
+    @one_transaction
+    def glossaries(self) -> dict[tuple[str, str], GlossaryFile]:
+        """All glossaries that were ever read, by bucket and key."""
+        with self.database.read() as session:
+            return {(row.bucket, row.key): row for row in session.scalars(select(GlossaryFile))}
+
+    def compared(self, titles: Collection[str] | None = None) -> list[Compared]:
+        """Translations of these titles that were compared with their source."""
+        return self._of_titles(
+            Compared, Compared.title, titles, Compared.title, Compared.language, Compared.video
+        )
 
     @one_transaction
     def wanted(self, titles: Collection[str] | None = None) -> list[tuple[Wanted, Job | None]]:

@@ -113,8 +113,56 @@ class Captions(Base):
     """Content hash of the usable copy."""
     cue_count: Mapped[int] = mapped_column(Integer)
     findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """The gravest findings of judging it; `finding_count` says how many there are in all."""
+    finding_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     problem: Mapped[str | None] = mapped_column(Text)
+    """Why it cannot be used, in words; None when it can."""
+    doubt: Mapped[dict[str, Any] | None]
+    """Signs of misread captions, the density of cues and the doubtful cues."""
+    judged_by: Mapped[str | None] = mapped_column(String(64))
+    """Hash of the profile and of the video's facts that it was judged by."""
+    glossary_version: Mapped[str | None] = mapped_column(String(64))
+    """The version of the glossary whose terms were looked for in the usable copy."""
+    glossary_terms: Mapped[dict[str, Any] | None]
+    """The terms that were found, each with its cue numbers."""
     changed_at: Mapped[datetime]
+
+
+class GlossaryFile(Base):
+    """A glossary in the source bucket, as it was last read."""
+
+    __tablename__ = "glossaries"
+
+    bucket: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(OBJECT_KEY, primary_key=True)
+    etag: Mapped[str | None]
+    """None when the object is gone."""
+    version: Mapped[str | None] = mapped_column(String(64))
+    """Hash of what it demands; None when it cannot be used."""
+    terms: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    problem: Mapped[str | None] = mapped_column(Text)
+    """Why it cannot be used, in words; its titles wait meanwhile."""
+    changed_at: Mapped[datetime]
+
+
+class Compared(Base):
+    """A delivered translation as it was compared with its source captions."""
+
+    __tablename__ = "compared"
+
+    title: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    video: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(String(64))
+    """Hash of all that was compared for this title and language, and by which rules."""
+    cue_count: Mapped[int] = mapped_column(Integer)
+    finding_count: Mapped[int] = mapped_column(Integer)
+    error_count: Mapped[int] = mapped_column(Integer)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """The gravest ones."""
+    problem: Mapped[str | None] = mapped_column(Text)
+    """Why it could not be compared, or the gravest errors, in words."""
+    compared_at: Mapped[datetime]
 
 
 class Job(Base):

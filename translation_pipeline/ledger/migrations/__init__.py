@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, text
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0002"
+REVISION = "0003"
 VERSION_TABLE = "ledger_version"
 
 
