@@ -7,7 +7,7 @@ profile, RAM role, OIDC) at the moment a client is made, and are never kept here
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ IMS_REGIONS = (
     "ap-southeast-1",
     "us-west-1",
 )
+# A person decides; or the setting did: give up, or send again and perhaps pay twice.
+WHEN_UNKNOWN = ("ask", "fail", "send-again")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Pace:
     """A service lists a new job with some delay; nobody looks for a lost one sooner than this."""
     lease_s: float = 60.0
     """A process that did not renew its claims for so long is dead; others take its jobs over."""
+    when_unknown: str = "ask"
+    """What becomes of jobs without any proof past their deadline; one of `WHEN_UNKNOWN`."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class Settings:
                 jobs_in_flight=int(_positive(env, "JOBS_IN_FLIGHT", Pace.jobs_in_flight)),
                 reconcile_after_s=_positive(env, "RECONCILE_AFTER_S", Pace.reconcile_after_s),
                 lease_s=_positive(env, "LEASE_S", Pace.lease_s),
+                when_unknown=_one_of(env, "WHEN_UNKNOWN", WHEN_UNKNOWN),
             ),
             signed_url_s=int(_positive(env, "SIGNED_URL_S", 3600)),
         )
@@ -110,6 +115,14 @@ def _database_url(env: Mapping[str, str], home: Path) -> str:
             # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3; psycopg2 is what ships here.
             return "postgresql+psycopg2://" + url[len(plain) :]
     return url
+
+
+def _one_of(env: Mapping[str, str], name: str, words: Sequence[str]) -> str:
+    """The word of a setting; the first of `words` when it is not set."""
+    word = env.get(PREFIX + name, words[0])
+    if word not in words:
+        raise ConfigurationError(f"{PREFIX}{name} is {word!r}; choose one of {', '.join(words)}.")
+    return word
 
 
 def _positive(env: Mapping[str, str], name: str, default: float) -> float:

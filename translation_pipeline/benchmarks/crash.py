@@ -28,7 +28,7 @@ JOBS = 1_000
 KILLS_PER_POINT = 20
 LANGUAGES = 10
 WORKERS = 2
-JOBS_PER_LIFE = 2  # fresh ones, so that each life passes every point
+OPEN_JOBS = 8  # for the workers to choose from: what the dead left behind, and fresh ones
 LEASE_S = 2.0
 RUN = "crash"
 # Some answers are lost, so that there is something to find again after a crash.
@@ -113,10 +113,14 @@ def _kill_workers(
     waiting = list(job_ids)
     chance = random.Random(7)  # noqa: S311 - which call of a point dies is no secret
     running: list[tuple[str, subprocess.Popen[bytes]]] = []
-    while (point := lives.next_point(kills_per_point)) is not None and waiting:
+    while (point := lives.next_point(kills_per_point)) is not None:
         while len(running) < WORKERS:
-            fresh, waiting = waiting[:JOBS_PER_LIFE], waiting[JOBS_PER_LIFE:]
-            catalog.reserve(fresh, RUN)
+            still_open = catalog.pipeline.ledger.unsettled()
+            if not (still_open or waiting):
+                raise RuntimeError(f"{len(job_ids)} jobs are too few to die at every point.")
+            fresh = max(0, OPEN_JOBS - still_open)
+            catalog.reserve(waiting[:fresh], RUN)
+            waiting = waiting[fresh:]
             running.append((point, _start(catalog, point, chance.randint(1, 2))))
             point = chance.choice([name for name in POINTS if lives.kills[name] < kills_per_point])
         for life in list(running):

@@ -12,6 +12,8 @@ class Decision(str, Enum):
 
     WAIT = "wait"
     """Nothing was started: the same call again, later, without using up an attempt."""
+    WAIT_ONCE = "wait once"
+    """Nothing was started: once more after a pause; then no call of this account can succeed."""
     RECONCILE = "reconcile"
     """Perhaps started: look for it before anything is repeated."""
     REPAIR_CAPTIONS = "repair captions"
@@ -36,7 +38,7 @@ DECISIONS: dict[str, Decision] = {
     "Forbidden.SubscriptionRequired": Decision.STOP_ACCOUNT,
     "Forbidden": Decision.STOP_ACCOUNT,
     "NoPermission": Decision.STOP_ACCOUNT,
-    "QuotaExceeded": Decision.STOP_ACCOUNT,
+    "QuotaExceeded": Decision.WAIT_ONCE,
     "InputConfig.Subtitle is invalid": Decision.REPAIR_CAPTIONS,
     "SourceVanished": Decision.FAIL_ITEM,
     "SourceChanged": Decision.FAIL_ITEM,

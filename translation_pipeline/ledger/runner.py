@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from translation_pipeline.errors import (
+    AccessRefused,
+    BucketUnusable,
     LedgerError,
     OutputMissing,
     OutputRefused,
@@ -154,7 +156,7 @@ class Runner:
             self._recorder,
             run_id=self._run_id,
             owner=self._owner,
-            reconcile_after_s=self._pace.reconcile_after_s,
+            pace=self._pace,
         )
         while not self._over.is_set():
             lost = self._to_reconcile()
@@ -244,6 +246,9 @@ class Runner:
         change = Change(job.id, JobState.VERIFIED, "its output is what was asked for")
         try:
             await asyncio.to_thread(self._delivery.deliver, row)
+        except (AccessRefused, BucketUnusable) as error:
+            self.stop(f"OSS refuses access: {error} No output was lost.")
+            return  # it stays finished; a later run looks at it
         except (OutputRefused, StorageError) as error:
             if self._may_mend_itself(error, row):
                 await self._pause(LOOK_AGAIN_S)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from translation_pipeline.errors import (
+    AccessRefused,
+    BucketUnusable,
     CallRefused,
     CallThrottled,
     LedgerError,
@@ -19,12 +21,14 @@ from translation_pipeline.errors import (
 )
 from translation_pipeline.ledger.ledger import Change, Ledger, OpenJob
 from translation_pipeline.ledger.models import Attempt, Job
+from translation_pipeline.ledger.polling import deadline_s
 from translation_pipeline.ledger.recorder import Recorder
 from translation_pipeline.ledger.retry import ADVICE, Decision, decide
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.ledger.throttle import Throttle
 from translation_pipeline.providers.base import Lookup, Provider, Submission
 from translation_pipeline.providers.requests import request_from_json
+from translation_pipeline.settings import Pace
 
 if TYPE_CHECKING:
     from translation_pipeline.ledger.runner import Delivery
@@ -34,6 +38,8 @@ NO_PROOF = (
     "repeat safely. If its output appears, it is taken; otherwise a person decides."
 )
 REPEAT_REFUSED = "The answer to its submit was lost, and its repetition was refused"
+BY_POLICY = "No proof was found before its deadline; the setting TRANSLATION_PIPELINE_WHEN_UNKNOWN"
+QUOTA_PAUSE_S = 30.0  # before the one repetition that a full quota allows (ims.md section 11)
 
 
 @dataclass
@@ -61,7 +67,7 @@ class Submitter:
         *,
         run_id: str,
         owner: str,
-        reconcile_after_s: float,
+        pace: Pace,
     ) -> None:
         self._ledger = ledger
         self._providers = providers
@@ -69,8 +75,10 @@ class Submitter:
         self._recorder = recorder
         self._run_id = run_id
         self._owner = owner
-        self._reconcile_after_s = reconcile_after_s
+        self._reconcile_after_s = pace.reconcile_after_s
+        self._when_unknown = pace.when_unknown
         self._doubtful_since: dict[str, float] = {}
+        self._quota_full_since: float | None = None
 
     async def submit(self, jobs: Sequence[OpenJob], throttle: Throttle) -> Sent:
         """Send reserved jobs, each after a durable intent."""
@@ -140,25 +148,39 @@ class Submitter:
                 if turn.granted:
                     await self._send(job, row, attempt, throttle, sent, again=True)
             else:
-                await self._without_proof(job, row, sent)
+                await self._without_proof(job, row, attempt, sent)
 
-    async def _without_proof(self, job: OpenJob, row: Job, sent: Sent) -> None:
+    async def _without_proof(self, job: OpenJob, row: Job, attempt: Attempt, sent: Sent) -> None:
         exists = await asyncio.to_thread(self._delivery.output_exists, row)
         if job.state is JobState.INTENT:
             await self._note(Change(job.id, JobState.UNKNOWN, NO_PROOF, reason=NO_PROOF), job, sent)
         elif not exists:
-            sent.gone.append(job)
+            await self._by_policy(job, attempt, sent)
         if exists:
             await self._note(
                 Change(job.id, JobState.FINISHED, "its output object appeared"), job, sent
             )
 
+    async def _by_policy(self, job: OpenJob, attempt: Attempt, sent: Sent) -> None:
+        """What the settings decided about jobs that stay unproven past their deadline."""
+        age_s = (self._ledger.now() - attempt.intent_at).total_seconds()
+        if self._when_unknown == "ask" or age_s <= deadline_s(job):
+            sent.gone.append(job)
+            return
+        state = JobState.RESERVED if self._when_unknown == "send-again" else JobState.FAILED
+        words = f"{BY_POLICY} says {self._when_unknown}."
+        reason = words if state is JobState.FAILED else None
+        await self._note(Change(job.id, state, words, reason=reason), job, sent)
+
     async def _preflight(self, job: OpenJob, row: Job, sent: Sent) -> OpenJob | None:
         try:
             await asyncio.to_thread(self._delivery.preflight, row)
+        except StorageAway:
+            return None  # the job stays reserved and is sent later
+        except (AccessRefused, BucketUnusable) as error:
+            sent.stopped_by = f"OSS refuses access: {error} No job was lost."
+            return None
         except (CallRefused, StorageError) as error:
-            if isinstance(error, StorageAway):
-                return None  # OSS is away; the job stays reserved and is sent later
             words = f"Not sent: {error}"
             await self._note(Change(job.id, JobState.FAILED, words, reason=words), job, sent)
             return None
@@ -188,6 +210,7 @@ class Submitter:
             return
         await asyncio.to_thread(throttle.answered)
         self._doubtful_since.pop(job.id, None)
+        self._quota_full_since = None
         sent.submitted += 1
         change = Change(job.id, JobState.SUBMITTED, "accepted", remote_id=remote_id)
         await self._note(change, job, sent)
@@ -195,11 +218,13 @@ class Submitter:
     async def _not_answered(
         self, job: OpenJob, error: ProviderError, throttle: Throttle, sent: Sent, *, again: bool
     ) -> None:
-        decision = decide(error)
+        decision = self._with_one_wait(decide(error))
         if decision is Decision.RECONCILE:
             await asyncio.to_thread(throttle.broke)
-        elif decision is Decision.WAIT:
-            wait_s = error.retry_after_s if isinstance(error, CallThrottled) else None
+        elif decision in (Decision.WAIT, Decision.WAIT_ONCE):
+            wait_s = QUOTA_PAUSE_S if decision is Decision.WAIT_ONCE else None
+            if isinstance(error, CallThrottled):
+                wait_s = error.retry_after_s
             await asyncio.to_thread(throttle.slow_down, wait_s)
         elif decision is Decision.STOP_ACCOUNT:
             sent.stopped_by = f"{job.provider} refuses every call: {error}. No job was lost."
@@ -216,6 +241,19 @@ class Submitter:
             words = f"{error} {ADVICE[decision]}".strip()
             await self._note(Change(job.id, JobState.FAILED, words, reason=words), job, sent)
 
+    def _with_one_wait(self, decision: Decision) -> Decision:
+        """A quota that is still full after one pause stops the account.
+
+        Calls that were under way at the first refusal do not count as repetitions.
+        """
+        if decision is not Decision.WAIT_ONCE:
+            return decision
+        now_s = time.monotonic()
+        if self._quota_full_since is None:
+            self._quota_full_since = now_s
+        waited = now_s - self._quota_full_since >= QUOTA_PAUSE_S / 2  # pauses have jitter
+        return Decision.STOP_ACCOUNT if waited else decision
+
     async def _note(self, change: Change, job: OpenJob, sent: Sent) -> None:
         try:
             sent.jobs.append(await self._recorder.record(change))
@@ -230,7 +268,7 @@ class Submitter:
         return (self._ledger.now() - attempt.intent_at).total_seconds() >= self._reconcile_after_s
 
 
-_CERTAIN_BUT_LATER = {Decision.WAIT, Decision.STOP_ACCOUNT}
+_CERTAIN_BUT_LATER = {Decision.WAIT, Decision.WAIT_ONCE, Decision.STOP_ACCOUNT}
 
 
 def _ids(jobs: Sequence[OpenJob]) -> list[str]:

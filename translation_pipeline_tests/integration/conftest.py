@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import oss2
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from translation_pipeline.localcloud.config import LocalCloudConfig
 from translation_pipeline.localcloud.process import RunningServer, running_server
 from translation_pipeline_tests.integration.oss_client import open_bucket
+from translation_pipeline_tests.integration.product import OpenProduct, Product, product
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,23 @@ def bucket(localcloud: RunningServer) -> oss2.Bucket:
     created = open_bucket(localcloud, f"test-{uuid.uuid4().hex[:20]}")
     created.create_bucket()
     return created
+
+
+@pytest.fixture(scope="module")
+def instant_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A stand-in cloud that answers jobs with copies instead of media work."""
+    config = LocalCloudConfig(data_dir=tmp_path_factory.mktemp("cloud"), instant=True)
+    with running_server(config) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def open_product(instant_cloud: RunningServer, tmp_path: Path) -> Iterator[OpenProduct]:
+    """Opens products with buckets and a home of their own, on the instant cloud or another."""
+    with ExitStack() as stack:
+
+        def open_it(cloud: RunningServer = instant_cloud, **options: str) -> Product:
+            name = f"t{uuid.uuid4().hex[:12]}"
+            return stack.enter_context(product(cloud, tmp_path / name, name, **options))
+
+        yield open_it

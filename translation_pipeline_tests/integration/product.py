@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,9 @@ class Product:
         """Jobs of all kinds that the cloud accepted."""
         kinds = self.account()["kinds"]
         return sum(kind["accepted"] for kind in kinds.values())
+
+
+OpenProduct = Callable[..., Product]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ videos are named with their reason, and nothing is paid for that nobody asked fo
 from __future__ import annotations
 
 import subprocess
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,12 +17,16 @@ from translation_pipeline import media
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.definitions import build_definitions
 from translation_pipeline.defs.partitions import add_titles
-from translation_pipeline.localcloud.config import LocalCloudConfig
-from translation_pipeline.localcloud.process import RunningServer, running_server
+from translation_pipeline.localcloud.process import RunningServer
 from translation_pipeline.sample_title import EPISODES
 from translation_pipeline.stages.coverage import coverage
 from translation_pipeline.stages.review import approved_address
-from translation_pipeline_tests.integration.product import GOOD_SRT, Product, product, tiny_video
+from translation_pipeline_tests.integration.product import (
+    GOOD_SRT,
+    OpenProduct,
+    Product,
+    tiny_video,
+)
 
 CLIP_S = "4"
 
@@ -81,23 +84,14 @@ class Workshop:
 Open = Callable[..., Workshop]
 
 
-@pytest.fixture(scope="module")
-def instant_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    config = LocalCloudConfig(data_dir=tmp_path_factory.mktemp("cloud"), instant=True)
-    with running_server(config) as cloud:
-        yield cloud
-
-
 @pytest.fixture
-def open_workshop(instant_cloud: RunningServer, tmp_path: Path) -> Iterator[Open]:
+def open_workshop(open_product: OpenProduct) -> Iterator[Open]:
     """Opens workshops on the instant cloud, or on another one."""
     with ExitStack() as stack:
 
-        def open_it(cloud: RunningServer = instant_cloud, **options: str) -> Workshop:
-            name = f"t{uuid.uuid4().hex[:12]}"
-            shop = stack.enter_context(product(cloud, tmp_path / name, name, **options))
-            instance = stack.enter_context(dg.DagsterInstance.ephemeral())
-            return Workshop(shop, instance)
+        def open_it(*cloud: RunningServer, **options: str) -> Workshop:
+            shop = open_product(*cloud, **options)
+            return Workshop(shop, stack.enter_context(dg.DagsterInstance.ephemeral()))
 
         yield open_it
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.ledger.runner import RunSummary
 from translation_pipeline.ledger.states import JobState
-from translation_pipeline.localcloud.config import LocalCloudConfig
-from translation_pipeline.localcloud.process import RunningServer, running_server
 from translation_pipeline.stages import work
 from translation_pipeline.stages.cells import extraction_cells, review_cells, translation_cells
 from translation_pipeline.stages.coverage import coverage
@@ -25,31 +20,12 @@ from translation_pipeline.stages.sources import see_sources
 from translation_pipeline.stages.work import Box
 from translation_pipeline_tests.integration.product import (
     GOOD_SRT,
+    OpenProduct,
     Product,
-    product,
     tiny_video,
 )
 
 EVERYTHING = Box()
-Open = Callable[..., Product]
-
-
-@pytest.fixture(scope="module")
-def instant_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    config = LocalCloudConfig(data_dir=tmp_path_factory.mktemp("cloud"), instant=True)
-    with running_server(config) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def open_product(instant_cloud: RunningServer, tmp_path: Path) -> Iterator[Open]:
-    with ExitStack() as stack:
-
-        def open_it(**options: str) -> Product:
-            name = f"t{uuid.uuid4().hex[:12]}"
-            return stack.enter_context(product(instant_cloud, tmp_path / name, name, **options))
-
-        yield open_it
 
 
 def translate(shop: Product, run_id: str = "run", **options: bool) -> tuple[Plan, RunSummary]:
@@ -62,7 +38,7 @@ def extract(shop: Product, run_id: str = "run") -> tuple[Plan, RunSummary]:
     return asyncio.run(work.extract(shop.pipeline, EVERYTHING, run_id))
 
 
-def test_direct_translation_of_a_title(open_product: Open) -> None:
+def test_direct_translation_of_a_title(open_product: OpenProduct) -> None:
     shop = open_product(languages="pt, es")
     for number in range(3):
         shop.put(f"incoming/drama/ep{number}.mp4", tiny_video(number))
@@ -78,7 +54,7 @@ def test_direct_translation_of_a_title(open_product: Open) -> None:
         assert shop.pipeline.storage.head(ObjectAddress(bucket, key)) is not None
 
 
-def test_what_is_paid_for_is_not_sent_again(open_product: Open) -> None:
+def test_what_is_paid_for_is_not_sent_again(open_product: OpenProduct) -> None:
     shop = open_product()
     shop.put("incoming/drama/ep1.mp4", tiny_video(10))
     translate(shop)
@@ -89,7 +65,7 @@ def test_what_is_paid_for_is_not_sent_again(open_product: Open) -> None:
     assert quote(shop.pipeline).lines == []
 
 
-def test_only_force_pays_again_and_then_stays_in_force(open_product: Open) -> None:
+def test_only_force_pays_again_and_then_stays_in_force(open_product: OpenProduct) -> None:
     shop = open_product()
     shop.put("incoming/drama/ep1.mp4", tiny_video(11))
     first, _ = translate(shop)
@@ -101,7 +77,7 @@ def test_only_force_pays_again_and_then_stays_in_force(open_product: Open) -> No
     assert later.job_ids == forced.job_ids
 
 
-def test_a_renamed_video_is_delivered_but_not_paid_again(open_product: Open) -> None:
+def test_a_renamed_video_is_delivered_but_not_paid_again(open_product: OpenProduct) -> None:
     shop = open_product()
     shop.put("incoming/drama/ep1.mp4", tiny_video(12))
     translate(shop)
@@ -117,7 +93,7 @@ def test_a_renamed_video_is_delivered_but_not_paid_again(open_product: Open) -> 
         assert shop.pipeline.storage.head(ObjectAddress(bucket, key)) is not None
 
 
-def test_a_changed_video_is_translated_anew(open_product: Open) -> None:
+def test_a_changed_video_is_translated_anew(open_product: OpenProduct) -> None:
     shop = open_product()
     shop.put("incoming/drama/ep1.mp4", tiny_video(13))
     translate(shop)
@@ -129,14 +105,14 @@ def test_a_changed_video_is_translated_anew(open_product: Open) -> None:
     assert summary.submitted == 1
 
 
-def test_odd_names_travel_safely(open_product: Open) -> None:
+def test_odd_names_travel_safely(open_product: OpenProduct) -> None:
     shop = open_product()
     shop.put("incoming/霸道总裁, Teil 1/第 1 集 100% + 🎬.mp4", tiny_video(15))
     _, summary = translate(shop)
     assert summary.verified == 1, coverage(shop.pipeline)
 
 
-def test_review_waits_for_a_person(open_product: Open) -> None:
+def test_review_waits_for_a_person(open_product: OpenProduct) -> None:
     shop = open_product(captions="review")
     for number in range(2):
         shop.put(f"incoming/drama/ep{number}.mp4", tiny_video(20 + number))
@@ -158,7 +134,7 @@ def test_review_waits_for_a_person(open_product: Open) -> None:
     assert not cell.complete
 
 
-def test_broken_captions_stop_only_their_video(open_product: Open) -> None:
+def test_broken_captions_stop_only_their_video(open_product: OpenProduct) -> None:
     shop = open_product(captions="review")
     for number in range(2):
         shop.put(f"incoming/drama/ep{number}.mp4", tiny_video(30 + number))
@@ -179,7 +155,7 @@ def test_broken_captions_stop_only_their_video(open_product: Open) -> None:
 
 
 def test_an_edited_approval_is_translated_anew_and_the_original_is_kept(
-    open_product: Open,
+    open_product: OpenProduct,
 ) -> None:
     shop = open_product(captions="review")
     shop.put("incoming/drama/ep1.mp4", tiny_video(40))
@@ -203,7 +179,7 @@ def test_an_edited_approval_is_translated_anew_and_the_original_is_kept(
     assert summary.submitted == 1
 
 
-def test_bad_videos_are_set_aside_with_their_reasons(open_product: Open) -> None:
+def test_bad_videos_are_set_aside_with_their_reasons(open_product: OpenProduct) -> None:
     shop = open_product()
     shop.put("incoming/drama/good.mp4", tiny_video(50))
     shop.put("incoming/drama/empty.mp4", b"")
@@ -215,7 +191,7 @@ def test_bad_videos_are_set_aside_with_their_reasons(open_product: Open) -> None
     assert "not a video" in reasons["text"]
 
 
-def test_a_video_that_vanishes_before_its_submit_costs_nothing(open_product: Open) -> None:
+def test_a_video_that_vanishes_before_its_submit_costs_nothing(open_product: OpenProduct) -> None:
     shop = open_product()
     address = shop.put("incoming/drama/ep1.mp4", tiny_video(60))
     see_sources(shop.pipeline)
@@ -229,7 +205,7 @@ def test_a_video_that_vanishes_before_its_submit_costs_nothing(open_product: Ope
     assert "deleted after it was listed" in (job.reason or "")
 
 
-def test_a_failed_job_is_tried_again_only_when_a_person_runs_it(open_product: Open) -> None:
+def test_a_failed_job_is_tried_again_only_when_a_person_runs_it(open_product: OpenProduct) -> None:
     shop = open_product()
     address = shop.put("incoming/drama/ep1.mp4", tiny_video(61))
     see_sources(shop.pipeline)
@@ -243,7 +219,7 @@ def test_a_failed_job_is_tried_again_only_when_a_person_runs_it(open_product: Op
     assert (summary.submitted, summary.verified) == (1, 1)
 
 
-def test_over_budget_a_title_is_refused_whole(open_product: Open) -> None:
+def test_over_budget_a_title_is_refused_whole(open_product: OpenProduct) -> None:
     shop = open_product(budget="budget: {per_title: 2, currency: CNY}")
     for number in range(3):
         shop.put(f"incoming/rich/ep{number}.mp4", tiny_video(70 + number))
@@ -257,7 +233,7 @@ def test_over_budget_a_title_is_refused_whole(open_product: Open) -> None:
     assert {row.cost for row in rows} == {""}
 
 
-def test_jobs_of_a_dead_run_are_taken_over_not_sent_again(open_product: Open) -> None:
+def test_jobs_of_a_dead_run_are_taken_over_not_sent_again(open_product: OpenProduct) -> None:
     """The first run sends and dies before it waits; the second one only waits."""
     shop = open_product()
     for number in range(5):
@@ -272,7 +248,7 @@ def test_jobs_of_a_dead_run_are_taken_over_not_sent_again(open_product: Open) ->
     assert shop.accepted() == before + 5
 
 
-def test_an_intent_without_an_answer_is_found_again(open_product: Open) -> None:
+def test_an_intent_without_an_answer_is_found_again(open_product: OpenProduct) -> None:
     """Died between the call and the record: the job is looked up, not sent again."""
     shop = open_product()
     shop.put("incoming/drama/ep1.mp4", tiny_video(100))
@@ -289,7 +265,7 @@ def test_an_intent_without_an_answer_is_found_again(open_product: Open) -> None:
     assert "found again" in causes
 
 
-def test_an_intent_that_never_left_is_sent(open_product: Open) -> None:
+def test_an_intent_that_never_left_is_sent(open_product: OpenProduct) -> None:
     """Died between the intent and the call: the list shows nothing, the token makes it safe."""
     shop = open_product()
     shop.put("incoming/drama/ep1.mp4", tiny_video(101))
@@ -300,7 +276,9 @@ def test_an_intent_that_never_left_is_sent(open_product: Open) -> None:
     assert (summary.submitted, summary.verified) == (1, 1)
 
 
-def test_an_approval_that_oss_would_not_show_is_read_another_time(open_product: Open) -> None:
+def test_an_approval_that_oss_would_not_show_is_read_another_time(
+    open_product: OpenProduct,
+) -> None:
     shop = open_product(captions="review")
     shop.put("incoming/drama/ep1.mp4", tiny_video(41))
     see_sources(shop.pipeline)
@@ -315,7 +293,7 @@ def test_an_approval_that_oss_would_not_show_is_read_another_time(open_product: 
     assert [row.problem for row in collect_captions(shop.pipeline)] == [None]
 
 
-def test_an_extraction_without_an_answer_waits_for_a_person(open_product: Open) -> None:
+def test_an_extraction_without_an_answer_waits_for_a_person(open_product: OpenProduct) -> None:
     shop = open_product(captions="review")
     shop.put("incoming/drama/ep1.mp4", tiny_video(102))
     see_sources(shop.pipeline)
@@ -335,6 +313,75 @@ def test_an_extraction_without_an_answer_waits_for_a_person(open_product: Open) 
     shop.put(output["key"], GOOD_SRT, results=True)
     _, summary = extract(shop, "run-4")
     assert (summary.submitted, summary.verified) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "submitted", "state"),
+    [("ask", 0, "unknown"), ("fail", 0, "failed"), ("send-again", 1, "verified")],
+)
+def test_a_policy_may_decide_about_jobs_that_stay_unproven(
+    open_product: OpenProduct, policy: str, submitted: int, state: str
+) -> None:
+    shop = open_product(captions="review", when_unknown=policy)
+    shop.put("incoming/drama/ep1.mp4", tiny_video(103))
+    see_sources(shop.pipeline)
+    found = work.plan_everything(shop.pipeline, EVERYTHING, "run")
+    ledger = shop.pipeline.ledger
+    ledger.begin_attempts(found.job_ids, "run")
+    asyncio.run(work.work(shop.pipeline, "run-2"))
+    assert [job.state for job in ledger.jobs(found.job_ids)] == ["unknown"]
+    asyncio.run(work.work(shop.pipeline, "run-3"))
+    assert [job.state for job in ledger.jobs(found.job_ids)] == ["unknown"]
+    clock = ledger.now
+    ledger.now = lambda: clock() + timedelta(hours=2)  # past the deadline
+    summary = asyncio.run(work.work(shop.pipeline, "run-4"))
+    assert summary.submitted == submitted
+    assert [job.state for job in ledger.jobs(found.job_ids)] == [state]
+
+
+def test_a_bucket_that_denies_access_stops_the_run_and_no_job_is_lost(
+    open_product: OpenProduct,
+) -> None:
+    shop = open_product()
+    for number in range(3):
+        shop.put(f"incoming/drama/ep{number}.mp4", tiny_video(110 + number))
+    see_sources(shop.pipeline)
+    found = work.plan_everything(shop.pipeline, EVERYTHING, "run")
+    shop.cloud.control.put_faults({"faults": [{"kind": "refusal", "actions": ["oss:GetObject"]}]})
+    try:
+        summary = asyncio.run(work.work(shop.pipeline, "run-2"))
+    finally:
+        shop.cloud.control.put_faults({"faults": []})
+    assert summary.stopped_by is not None
+    assert "refuses access" in summary.stopped_by
+    assert {job.state for job in shop.pipeline.ledger.jobs(found.job_ids)} == {"reserved"}
+    assert asyncio.run(work.work(shop.pipeline, "run-3")).verified == 3
+
+
+@pytest.mark.parametrize(("refusals", "verified"), [(1, 1), (5, 0)])
+def test_a_full_quota_is_asked_once_more(
+    open_product: OpenProduct, monkeypatch: pytest.MonkeyPatch, refusals: int, verified: int
+) -> None:
+    monkeypatch.setattr("translation_pipeline.ledger.submitting.QUOTA_PAUSE_S", 0.5)
+    shop = open_product()
+    shop.put("incoming/drama/ep1.mp4", tiny_video(120 + refusals))
+    see_sources(shop.pipeline)
+    found = work.plan_everything(shop.pipeline, EVERYTHING, "run")
+    fault = {
+        "kind": "refusal",
+        "code": "QuotaExceeded",
+        "actions": ["ice:SubmitVideoTranslationJob"],
+        "times": refusals,
+    }
+    shop.cloud.control.put_faults({"faults": [fault]})
+    try:
+        summary = asyncio.run(work.work(shop.pipeline, "run-2"))
+    finally:
+        shop.cloud.control.put_faults({"faults": []})
+    assert summary.verified == verified
+    assert bool(summary.stopped_by) is not bool(verified)
+    state = "verified" if verified else "reserved"
+    assert [job.state for job in shop.pipeline.ledger.jobs(found.job_ids)] == [state]
 
 
 async def _send(shop: Product, job_id: str, user_data: str, token: str) -> None:

@@ -28,7 +28,7 @@ SHEET = [
     (CallRefused("InvalidParameter.EditingConfig", ""), Decision.FAIL_ITEM),
     (CallRefused("MissingInputConfig", ""), Decision.FAIL_ITEM),
     (CallRefused("InputConfig.Subtitle is invalid", ""), Decision.REPAIR_CAPTIONS),
-    (CallRefused("QuotaExceeded", ""), Decision.STOP_ACCOUNT),
+    (CallRefused("QuotaExceeded", ""), Decision.WAIT_ONCE),
     (CallRefused("IdempotentParameterMismatch", ""), Decision.ASK_PERSON),
     (CallRefused("NobodyHeardOfThis", ""), Decision.ASK_PERSON),
 ]
