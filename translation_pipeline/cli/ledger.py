@@ -93,8 +93,9 @@ def list_jobs(states: Sequence[str] | None, home: Path | None, *, as_json: bool)
             f"There is no job state {', '.join(unknown)}. "
             f"Choose from {', '.join(state.value for state in JobState)}."
         )
-    jobs = open_pipeline(home).ledger.jobs()
-    rows = [_job_row(job) for job in jobs if not states or job.state in states]
+    ledger = open_pipeline(home).ledger
+    jobs = ledger.jobs_in([JobState(state) for state in states]) if states else ledger.jobs()
+    rows = [_job_row(job) for job in jobs]
     if as_json:
         print_json({"jobs": rows})
     else:
@@ -152,10 +153,10 @@ def resolve_job(job_id: str, decision: str, remote_id: str | None, home: Path | 
 
 
 def _find(pipeline: Pipeline, beginning: str) -> Job:
-    found = [job for job in pipeline.ledger.jobs() if job.id.startswith(beginning)]
+    found = pipeline.ledger.find(beginning)
     if len(found) != 1:
         raise ConfigurationError(
-            f"{len(found) or 'No'} jobs have an id that begins with {beginning!r}. "
+            f"{'Several' if found else 'No'} jobs have an id that begins with {beginning!r}. "
             "`translation-pipeline jobs list` shows them."
         )
     return found[0]

@@ -289,6 +289,21 @@ class Ledger:
             return _load(session, job_ids)
 
     @one_transaction
+    def jobs_in(self, states: Collection[JobState]) -> list[Job]:
+        """Rows of all jobs in these states, oldest first."""
+        with self.database.read() as session:
+            wanted = sorted(state.value for state in states)
+            query = select(Job).where(Job.state.in_(wanted)).order_by(Job.created_at, Job.id)
+            return list(session.scalars(query))
+
+    @one_transaction
+    def find(self, beginning: str) -> list[Job]:
+        """The jobs whose ids begin so; two at the most: then it is not unique."""
+        with self.database.read() as session:
+            query = select(Job).where(Job.id >= beginning, Job.id < beginning + "g").limit(2)
+            return list(session.scalars(query))
+
+    @one_transaction
     def unsettled(self, job_ids: Collection[str] | None = None) -> int:
         """How many of these jobs the runner still has to wait for."""
         waiting = sorted(state.value for state in WORKABLE)

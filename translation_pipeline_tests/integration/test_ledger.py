@@ -298,3 +298,13 @@ def test_only_force_sends_a_billed_job_again(ledger: Ledger) -> None:
     assert state(ledger, job_id) is JobState.PLANNED
     ledger.reserve([job_id], NO_CAPS, RUN)
     assert begin(ledger, job_id).client_token == client_token(job_id, 2)
+
+
+def test_jobs_are_found_by_the_beginning_of_their_id_and_by_state(ledger: Ledger) -> None:
+    reserved(ledger, planned(1), planned(0xA0), planned(0xAF))
+    begin(ledger, planned(1).id)
+    assert [job.id for job in ledger.find(planned(1).id[:64])] == [planned(1).id]
+    assert [job.id for job in ledger.find("0" * 62 + "01")] == [planned(1).id]
+    assert len(ledger.find("0" * 62 + "a")) == 2
+    assert ledger.find("f") == []
+    assert [job.id for job in ledger.jobs_in([JobState.INTENT])] == [planned(1).id]
