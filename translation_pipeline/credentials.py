@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,39 @@ VARIABLES = (
     "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
     "ALIBABA_CLOUD_SECURITY_TOKEN",
 )
+
+# What the chain calls its members, and what people call them.
+SOURCES = {
+    "static_ak": "environment variables",
+    "static_sts": "environment variables, temporary keys",
+    "env": "environment variables",
+    "oidc_role_arn": "OIDC",
+    "cli_profile": "profile of the aliyun command line",
+    "profile": "profile file",
+    "ecs_ram_role": "RAM role of this machine",
+    "credential_uri": "credentials URI",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCredentials:
+    """Which member of the chain answered. `key_beginning` tells keys apart; no secret is kept."""
+
+    source: str
+    key_beginning: str
+    is_temporary: bool
+
+
+def found_credentials() -> FoundCredentials:
+    """Ask the chain once; raises `ConfigurationError` when nobody in it has keys."""
+    found = _credential()
+    members = (found.provider_name or "").split("/")
+    member = next((name for name in members if name in SOURCES), members[-1])
+    return FoundCredentials(
+        source=SOURCES.get(member, member),
+        key_beginning=found.access_key_id[:4],
+        is_temporary=bool(found.security_token),
+    )
 
 
 def credentials_client() -> Any:
@@ -55,12 +89,16 @@ class OssCredentialsProvider:
         """Keys for one request; raises `ConfigurationError` when the chain finds none."""
         from oss2.credentials import Credentials
 
-        client = credentials_client()
-        try:
-            found = client.get_credential()
-        except Exception as error:
-            raise _no_credentials(error) from error
+        found = _credential()
         return Credentials(found.access_key_id, found.access_key_secret, found.security_token)
+
+
+def _credential() -> Any:
+    client = credentials_client()
+    try:
+        return client.get_credential()
+    except Exception as error:
+        raise _no_credentials(error) from error
 
 
 def _no_credentials(error: Exception) -> ConfigurationError:

@@ -73,14 +73,6 @@ class ObjectHead:
     last_modified: int
 
 
-@dataclass(frozen=True, slots=True)
-class BucketFacts:
-    """What OSS tells of a bucket; `region` is plain, such as cn-shanghai."""
-
-    region: str
-    is_versioned: bool
-
-
 class Storage:
     """The buckets of one account in one region. Safe to share between threads."""
 
@@ -113,16 +105,14 @@ class Storage:
                 )
             return self._buckets[name]
 
-    def require_bucket(self, bucket: str) -> BucketFacts:
-        """What the bucket is; raises `BucketUnusable` when there is none, or not in our region."""
+    def require_bucket(self, bucket: str) -> None:
+        """Raise `BucketUnusable` unless the bucket is there and in our region."""
         info = self._read(
             f"look at bucket {bucket}", lambda: self._bucket(bucket).get_bucket_info()
         )
         region = str(info.location).removeprefix("oss-")
         if region != self.region:
             raise BucketUnusable(self._elsewhere(f"use bucket {bucket}", region))
-        # OSS has no such field for a bucket that was never versioned.
-        return BucketFacts(region, bool(info.versioning_status))
 
     def list(self, bucket: str, prefix: str = "", start_after: str = "") -> Iterator[ListedObject]:
         """Objects under a prefix in byte order of keys; folder placeholders are left out."""

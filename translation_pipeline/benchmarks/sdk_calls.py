@@ -19,7 +19,8 @@ from typing import Any
 from translation_pipeline.credentials import credentials_client
 from translation_pipeline.localcloud.config import LocalCloudConfig
 from translation_pipeline.localcloud.process import running_server
-from translation_pipeline.providers.ims import CALLS_AT_ONCE, CONNECT_TIMEOUT_MS, READ_TIMEOUT_MS
+from translation_pipeline.providers.ims import CALLS_AT_ONCE
+from translation_pipeline.providers.ims_client import CONNECT_TIMEOUT_MS, READ_TIMEOUT_MS
 
 CALLS = 400
 TICK_S = 0.005  # how often a bystander of the event loop wants its turn

@@ -16,9 +16,9 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from translation_pipeline.credentials import credentials_client
 from translation_pipeline.errors import CallRefused, CallThrottled, OutcomeUnknown
 from translation_pipeline.providers.base import Lookup, RemoteJob, RemoteState, Submission
+from translation_pipeline.providers.ims_client import open_client
 from translation_pipeline.providers.ims_errors import translate_error
 from translation_pipeline.providers.ims_wire import (
     EXTRACTION_STATES,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT_MS = 5_000
-READ_TIMEOUT_MS = 30_000
 CALLS_AT_ONCE = 16
 LIST_PAGE = 100  # jobs, the most that one ListSmartJobs call returns
 LIST_PAGES_MOST = 1000  # pages of one sweep
@@ -66,25 +64,12 @@ class ImsProvider:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ImsProvider:
-        """The endpoint is always set: from a region alone the SDK picks a wrong host."""
+        """The IMS that the settings name."""
         return cls(settings.ims_endpoint, settings.ims_protocol, settings.region)
 
     @cached_property
     def _client(self) -> Any:
-        from alibabacloud_ice20201109.client import Client
-        from alibabacloud_tea_openapi.models import Config
-
-        return Client(
-            Config(
-                credential=credentials_client(),
-                endpoint=self._endpoint,
-                protocol=self._protocol,
-                region_id=self._region,
-                connect_timeout=CONNECT_TIMEOUT_MS,
-                read_timeout=READ_TIMEOUT_MS,
-                user_agent="translation-pipeline",
-            )
-        )
+        return open_client(self._endpoint, self._protocol, self._region)
 
     async def submit(self, submission: Submission) -> str:
         """See `Provider.submit`; a 200 answer without a job id is `OutcomeUnknown`."""
