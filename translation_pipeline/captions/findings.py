@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,3 +22,18 @@ class Finding:
     message: str
     cue_number: int | None = None
     line: int | None = None
+
+
+def gravest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors before warnings, otherwise in their order."""
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def in_words(findings: Sequence[Finding], most: int = 3) -> str:
+    """The first of these findings in words, and how many more there are."""
+    told = " ".join(
+        finding.message if finding.line is None else f"{finding.message} (line {finding.line})"
+        for finding in findings[:most]
+    )
+    more = len(findings) - most
+    return f"{told} And {more} more." if more > 0 else told

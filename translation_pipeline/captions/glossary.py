@@ -96,9 +96,9 @@ def parse_glossary(text: str, name: str = "glossary") -> Glossary:
     `name` is what messages call the file.
     """
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{name} is not YAML: {error}") from error
+        data = yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{name} is not plain YAML: {error}") from error
     entries = data.get("terms") if isinstance(data, Mapping) else None
     if data is None or (isinstance(data, Mapping) and entries is None and not data):
         return Glossary()
@@ -114,6 +114,17 @@ def parse_glossary(text: str, name: str = "glossary") -> Glossary:
     if problems:
         raise ConfigurationError("\n".join(problems))
     return Glossary(tuple(terms))
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Without aliases, by which a few lines can stand for billions."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """See PyYAML's Composer."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "write aliases (*name) out", mark)
+        return super().compose_node(parent, index)
 
 
 def occurrences(glossary: Glossary, cues: Sequence[Cue]) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from translation_pipeline.defs.reports import table
+from translation_pipeline.defs.reports import TABLE_ROWS_MOST, table
 from translation_pipeline.defs.resources import PipelineResource
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages import checks
@@ -27,16 +27,29 @@ QUESTIONS: dict[tuple[str, str], Question] = {
     (EXTRACTED_CAPTIONS, checks.NO_FAILED_JOBS): lambda pipeline, titles: checks.no_failed_jobs(
         pipeline, EXTRACTED_CAPTIONS, titles
     ),
+    (EXTRACTED_CAPTIONS, checks.CAPTIONS_LOOK_COMPLETE): lambda pipeline, titles: (
+        checks.captions_look_complete(pipeline, EXTRACTED_CAPTIONS, titles)
+    ),
     (REVIEWED_CAPTIONS, checks.CAPTIONS_ARE_VALID): checks.captions_are_valid,
+    (REVIEWED_CAPTIONS, checks.CAPTIONS_LOOK_COMPLETE): lambda pipeline, titles: (
+        checks.captions_look_complete(pipeline, REVIEWED_CAPTIONS, titles)
+    ),
     (TRANSLATED_VIDEOS, checks.NO_FAILED_JOBS): lambda pipeline, titles: checks.no_failed_jobs(
         pipeline, TRANSLATED_VIDEOS, titles
     ),
     (TRANSLATED_VIDEOS, checks.OUTPUTS_VERIFIED): checks.outputs_verified,
+    (TRANSLATED_VIDEOS, checks.TRANSLATION_QUALITY): checks.translation_quality,
 }
 
 DESCRIPTIONS = {
     checks.NO_FAILED_JOBS: "No job failed, is unknown or was given up; no video was set aside.",
     checks.CAPTIONS_ARE_VALID: "No approved or provided SRT has a finding that blocks spending.",
+    checks.CAPTIONS_LOOK_COMPLETE: (
+        "No caption file shows the signs of misread pictures; the most doubtful come first."
+    ),
+    checks.TRANSLATION_QUALITY: (
+        "No delivered captions have errors against their source captions and the glossary."
+    ),
     checks.OUTPUTS_VERIFIED: (
         "Every output is in the bucket, plays, is as long as its source (2 %) and has its streams."
     ),
@@ -81,8 +94,10 @@ def _check(asset: str, name: str) -> dg.AssetChecksDefinition:
 
 
 def _severity(outcome: CheckOutcome) -> dg.AssetCheckSeverity:
-    """Only an error blocks; one bad video of many is a warning, since the others go on."""
-    if outcome.name == checks.CAPTIONS_ARE_VALID and not outcome.blocks:
+    """Only an error blocks; one bad video of many is a warning, since the others go on. A doubt is
+    a reason to look, no more."""
+    goes_on = outcome.name == checks.CAPTIONS_ARE_VALID and not outcome.blocks
+    if goes_on or outcome.name == checks.CAPTIONS_LOOK_COMPLETE:
         return dg.AssetCheckSeverity.WARN
     return dg.AssetCheckSeverity.ERROR
 
@@ -94,4 +109,9 @@ def _metadata(outcome: CheckOutcome) -> dict[str, Any]:
     }
     if outcome.findings:
         metadata["findings"] = table(outcome.findings)
+        metadata["more_findings"] = max(0, len(outcome.findings) - TABLE_ROWS_MOST)
+    if outcome.details:
+        shown = outcome.details[:TABLE_ROWS_MOST]
+        metadata["cues"] = table(shown)
+        metadata["more_cues"] = max(0, outcome.detail_count - len(shown))
     return metadata

@@ -17,7 +17,9 @@ from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.ledger.models import Job, Video, Wanted
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
+from translation_pipeline.stages.doubts import doubted_files
 from translation_pipeline.stages.review import caption_places
+from translation_pipeline.stages.wanted import EXTRACTED
 
 SOURCE_VIDEOS = "source_videos"
 EXTRACTED_CAPTIONS = "extracted_captions"
@@ -55,8 +57,16 @@ def source_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> l
 
 
 def extraction_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Cell]:
-    """One cell per title whose captions are extracted for review."""
-    return _wanted_cells(pipeline, titles, EXTRACTED_CAPTIONS, EXTRACTION)
+    """One cell per title whose captions are extracted for review, the most doubtful first."""
+    doubts = _doubts(pipeline, titles)
+    cells = []
+    for found in _wanted_cells(pipeline, titles, EXTRACTED_CAPTIONS, EXTRACTION):
+        rows = [
+            {**row, "doubt": doubts.get((found.title, row["video"], EXTRACTED, row["language"]))}
+            for row in found.rows
+        ]
+        cells.append(_cell(found.asset, found.title, None, _doubtful_first(rows), found.missing))
+    return cells
 
 
 def translation_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Cell]:
@@ -70,11 +80,13 @@ def review_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> l
         (row.title, row.video, row.origin, row.language): row
         for row in pipeline.inventory.captions(titles)
     }
+    doubts = _doubts(pipeline, titles)
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     missing: dict[str, list[str]] = defaultdict(list)
     for place in caption_places(pipeline, titles):
         video = place.video
-        captions = present.get((video.title, video.video, place.origin, place.language))
+        name = (video.title, video.video, place.origin, place.language)
+        captions = present.get(name)
         usable = captions is not None and captions.usable_key is not None
         reason = "" if usable else (captions and captions.problem) or "not there yet"
         rows[video.title].append(
@@ -82,7 +94,8 @@ def review_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> l
                 "video": video.video,
                 "language": place.language,
                 "cues": captions.cue_count if captions else 0,
-                "findings": len(captions.findings) if captions else 0,
+                "findings": captions.finding_count if captions else 0,
+                "doubt": doubts.get(name),
                 "state": "valid" if usable else "blocked",
                 "reason": reason,
                 "content": (captions.sha256 or "") if captions else "",
@@ -91,9 +104,24 @@ def review_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> l
         if not usable and video.problem is None:
             missing[video.title].append(f"{video.video}: {reason}")
     return [
-        _cell(REVIEWED_CAPTIONS, title, None, found, missing[title])
+        _cell(REVIEWED_CAPTIONS, title, None, _doubtful_first(found), missing[title])
         for title, found in rows.items()
     ]
+
+
+def _doubts(
+    pipeline: Pipeline, titles: Collection[str] | None
+) -> dict[tuple[str, str, str, str], float]:
+    """Score of each caption file, by title, video, origin and language."""
+    return {
+        (row.title, row.video, row.origin, row.language): file.doubt.score
+        for file in doubted_files(pipeline, titles)
+        for row in (file.captions,)
+    }
+
+
+def _doubtful_first(rows: Collection[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: -(row["doubt"] or 0.0))
 
 
 def _wanted_cells(
@@ -163,6 +191,7 @@ def _wanted_row(wanted: Wanted, job: Job | None) -> dict[str, Any]:
     facts = wanted.facts or {}
     return {
         "video": wanted.video,
+        "language": wanted.language,
         "state": "done" if wanted.delivered_at else (job.state if job else "blocked"),
         "reason": "" if wanted.delivered_at else _reason(wanted, job),
         "cues": facts.get("cues"),
@@ -174,7 +203,11 @@ def _wanted_row(wanted: Wanted, job: Job | None) -> dict[str, Any]:
 
 
 def _cell(
-    asset: str, title: str, language: str | None, rows: list[dict[str, Any]], missing: list[str]
+    asset: str,
+    title: str,
+    language: str | None,
+    rows: list[dict[str, Any]],
+    missing: Collection[str],
 ) -> Cell:
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     return Cell(asset, title, language, tuple(rows), tuple(missing), digest)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from translation_pipeline.catalog.addresses import ObjectAddress
-from translation_pipeline.ledger.models import Job, Wanted
+from translation_pipeline.ledger.models import Captions, Compared, Job, Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
@@ -17,10 +17,18 @@ from translation_pipeline.stages.cells import (
     TRANSLATED_VIDEOS,
     review_cells,
 )
+from translation_pipeline.stages.comparing import compare_translations
+from translation_pipeline.stages.doubts import DoubtedFile, doubted_files
+from translation_pipeline.stages.review import collected_captions
+from translation_pipeline.stages.wanted import EXTRACTED
 
 NO_FAILED_JOBS = "no_failed_jobs"
 CAPTIONS_ARE_VALID = "captions_are_valid"
+CAPTIONS_LOOK_COMPLETE = "captions_look_complete"
+TRANSLATION_QUALITY = "translation_quality"
 OUTPUTS_VERIFIED = "outputs_verified"
+
+DETAILS_MOST = 500  # rows of a table about cues
 
 _BAD = (JobState.FAILED.value, JobState.UNKNOWN.value, JobState.ABANDONED.value)
 
@@ -29,7 +37,8 @@ _BAD = (JobState.FAILED.value, JobState.UNKNOWN.value, JobState.ABANDONED.value)
 class CheckOutcome:
     """An answer: `findings` is a table of what is wrong, one row per video.
 
-    `blocks` says that nothing of what was asked about may go on.
+    `details` is a table of single cues, the gravest first; `detail_count` says how many there are
+    in all. `blocks` says that nothing of what was asked about may go on.
     """
 
     asset: str
@@ -37,6 +46,8 @@ class CheckOutcome:
     checked: int
     findings: tuple[dict[str, Any], ...]
     blocks: bool = False
+    details: tuple[dict[str, Any], ...] = ()
+    detail_count: int = 0
 
     @property
     def passed(self) -> bool:
@@ -81,7 +92,7 @@ def captions_are_valid(pipeline: Pipeline, titles: Collection[str] | None = None
     It blocks only when a title has no usable captions at all: otherwise the good videos go on
     and the bad ones wait by themselves.
     """
-    rows = pipeline.inventory.captions(titles)
+    rows = collected_captions(pipeline, titles)
     findings = [
         {
             "title": row.title,
@@ -102,7 +113,93 @@ def captions_are_valid(pipeline: Pipeline, titles: Collection[str] | None = None
         len(rows),
         tuple(findings),
         blocks=bool(findings) and not usable,
+        details=_cue_findings(rows),
+        detail_count=sum(row.finding_count for row in rows),
     )
+
+
+def captions_look_complete(
+    pipeline: Pipeline, asset: str, titles: Collection[str] | None = None
+) -> CheckOutcome:
+    """Caption files that look misread, the most doubtful first, and their doubtful cues.
+
+    For extracted captions this is before a person reviews them, for reviewed ones after.
+    """
+    files = [
+        file
+        for file in doubted_files(pipeline, titles)
+        if (file.captions.origin == EXTRACTED) == (asset == EXTRACTED_CAPTIONS)
+    ]
+    doubtful = [file for file in files if file.is_doubtful]
+    details = [row for file in doubtful for row in _doubtful_cues(file)]
+    return CheckOutcome(
+        asset,
+        CAPTIONS_LOOK_COMPLETE,
+        len(files),
+        tuple(
+            {
+                "title": file.captions.title,
+                "video": file.captions.video,
+                "language": file.captions.language,
+                "doubt": file.doubt.score,
+                "reason": file.in_words(),
+                "file": f"oss://{file.captions.bucket}/{file.captions.key}",
+            }
+            for file in doubtful
+        ),
+        details=tuple(details[:DETAILS_MOST]),
+        detail_count=sum(file.cue_count for file in doubtful),
+    )
+
+
+def translation_quality(pipeline: Pipeline, titles: Collection[str] | None = None) -> CheckOutcome:
+    """Delivered translations with errors against their source captions and the glossary."""
+    rows = compare_translations(pipeline, titles)
+    return CheckOutcome(
+        TRANSLATED_VIDEOS,
+        TRANSLATION_QUALITY,
+        len(rows),
+        tuple(
+            {
+                "title": row.title,
+                "video": row.video,
+                "language": row.language,
+                "errors": row.error_count,
+                "warnings": row.finding_count - row.error_count,
+                "reason": row.problem,
+            }
+            for row in sorted(rows, key=lambda row: -row.error_count)
+            if row.problem is not None
+        ),
+        details=_cue_findings(rows),
+        detail_count=sum(row.finding_count for row in rows),
+    )
+
+
+def _cue_findings(rows: Sequence[Captions] | Sequence[Compared]) -> tuple[dict[str, Any], ...]:
+    """Findings about cues as a table, errors first."""
+    found = [
+        {
+            "title": row.title,
+            "video": row.video,
+            "language": row.language,
+            "cue": finding["cue_number"],
+            "line": finding["line"],
+            "severity": finding["severity"],
+            "rule": finding["rule"],
+            "finding": finding["message"],
+        }
+        for row in rows
+        for finding in row.findings
+    ]
+    found.sort(key=lambda finding: finding["severity"] != "error")
+    return tuple(found[:DETAILS_MOST])
+
+
+def _doubtful_cues(file: DoubtedFile) -> list[dict[str, Any]]:
+    return [
+        {"title": file.captions.title, "video": file.captions.video, **cue} for cue in file.cues
+    ]
 
 
 def outputs_verified(pipeline: Pipeline, titles: Collection[str] | None = None) -> CheckOutcome:

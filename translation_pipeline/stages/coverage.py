@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.ledger.budget import format_money
-from translation_pipeline.ledger.models import Job, Video, Wanted
+from translation_pipeline.ledger.models import Captions, Compared, Job, Video, Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
-from translation_pipeline.stages.review import approved_address
+from translation_pipeline.providers.requests import TRANSLATION
+from translation_pipeline.stages.glossaries import glossary_file
+from translation_pipeline.stages.review import caption_places
 
 DONE, BLOCKED, FAILED, UNKNOWN, WAITING, RUNNING = (
     "done",
@@ -45,15 +50,49 @@ class CoverageRow:
     output: str
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What decides about the translations of a title, beside their jobs."""
+
+    videos: dict[tuple[str, str], Video]
+    captions: dict[tuple[str, str, str], Captions]
+    """By title, video and language of the captions: those a person owes that are there."""
+    places: dict[tuple[str, str], list[tuple[str, ObjectAddress]]]
+    """By title and video: the language and address of each caption file that a person owes."""
+    glossary_problems: dict[tuple[str, str], tuple[str, ObjectAddress]]
+    compared: dict[tuple[str, str, str], Compared]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, titles: Collection[str] | None) -> _Known:
+        videos = {(video.title, video.video): video for video in pipeline.inventory.videos(titles)}
+        rows = {
+            (row.title, row.video, row.origin, row.language): row
+            for row in pipeline.inventory.captions(titles)
+        }
+        known = cls(videos, {}, defaultdict(list), {}, {})
+        for place in caption_places(pipeline, titles):
+            name = (place.video.title, place.video.video)
+            known.places[name].append((place.language, place.address))
+            row = rows.get((*name, place.origin, place.language))
+            if row is not None:
+                known.captions[(*name, place.language)] = row
+        glossaries = pipeline.inventory.glossaries()
+        for name, video in videos.items():
+            rule = rule_of(pipeline.catalog, video)
+            file = rule and glossary_file(pipeline, rule, video.title, glossaries)
+            if file and file.problem:
+                known.glossary_problems[name] = (file.problem, ObjectAddress(file.bucket, file.key))
+        for compared in pipeline.inventory.compared(titles):
+            known.compared[compared.title, compared.video, compared.language] = compared
+        return known
+
+
 def coverage(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[CoverageRow]:
     """All rows of these titles (of all, without an argument), by title, video and stage."""
-    videos = pipeline.inventory.videos(titles)
-    unusable = {(video.title, video.video) for video in videos if video.problem is not None}
-    rows = [
-        _row(pipeline, wanted, job, unusable) for wanted, job in pipeline.inventory.wanted(titles)
-    ]
+    known = _Known.of(pipeline, titles)
+    rows = [_row(known, wanted, job) for wanted, job in pipeline.inventory.wanted(titles)]
     planned = {(row.title, row.video) for row in rows}
-    rows += [_unplanned(video) for video in videos if (video.title, video.video) not in planned]
+    rows += [_unplanned(video) for name, video in known.videos.items() if name not in planned]
     return sorted(rows, key=lambda row: (row.title, row.video, row.stage, row.language))
 
 
@@ -67,11 +106,8 @@ def _unplanned(video: Video) -> CoverageRow:
     return CoverageRow(video.title, video.video, "source", "", state, reason, "", next_step, "")
 
 
-def _row(
-    pipeline: Pipeline, wanted: Wanted, job: Job | None, unusable: Collection[tuple[str, str]]
-) -> CoverageRow:
-    bad_video = (wanted.title, wanted.video) in unusable
-    state, reason, next_step = _explain(pipeline, wanted, job, bad_video)
+def _row(known: _Known, wanted: Wanted, job: Job | None) -> CoverageRow:
+    state, reason, next_step = _explain(known, wanted, job)
     paid = job is not None and job.state not in (
         JobState.PLANNED.value,
         JobState.FAILED.value,
@@ -90,14 +126,11 @@ def _row(
     )
 
 
-def _explain(
-    pipeline: Pipeline, wanted: Wanted, job: Job | None, unusable: bool
-) -> tuple[str, str, str]:
+def _explain(known: _Known, wanted: Wanted, job: Job | None) -> tuple[str, str, str]:
     if wanted.blocked is not None or job is None:
-        reason = wanted.blocked or "No job is planned."
-        return BLOCKED, reason, _NEXT_SOURCE if unusable else _unblock(pipeline, wanted)
+        return _blocked(known, wanted)
     if wanted.delivered_at is not None:
-        return DONE, "", ""
+        return DONE, *_quality(known, wanted)
     state = JobState(job.state)
     if state is JobState.FAILED:
         return FAILED, job.reason or "", "Mend the cause, then run it again."
@@ -110,6 +143,36 @@ def _explain(
     return _WORDS[state]
 
 
-def _unblock(pipeline: Pipeline, wanted: Wanted) -> str:
-    address = approved_address(pipeline, wanted.title, wanted.video)
-    return f"Put what is missing in place, such as the reviewed SRT at {address.to_oss()}."
+def _quality(known: _Known, wanted: Wanted) -> tuple[str, str]:
+    """What is wrong with a delivered translation, and what to do."""
+    compared = known.compared.get((wanted.title, wanted.video, wanted.language))
+    if wanted.kind != TRANSLATION or compared is None or compared.problem is None:
+        return "", ""
+    return (
+        f"Its captions have errors: {compared.problem}",
+        "Look at the check translation_quality; mend captions or glossary and run it again.",
+    )
+
+
+def _blocked(known: _Known, wanted: Wanted) -> tuple[str, str, str]:
+    """Why no job is planned for it, as of now: what was found since the plan counts."""
+    name = (wanted.title, wanted.video)
+    video = known.videos.get(name)
+    if video is not None and video.problem is not None:
+        return BLOCKED, video.problem, _NEXT_SOURCE
+    if wanted.kind != TRANSLATION:
+        return BLOCKED, wanted.blocked or "No job is planned.", "Run it."
+    if name in known.glossary_problems:
+        problem, address = known.glossary_problems[name]
+        return BLOCKED, problem, f"Correct {address.to_oss()}; it is read again when it changes."
+    for language, address in known.places.get(name, ()):
+        # Provided captions may be one file for each language of the output.
+        if len(known.places[name]) > 1 and language != wanted.language:
+            continue
+        captions = known.captions.get((*name, language))
+        if captions is None:
+            reason = wanted.blocked or "Its captions are not there yet."
+            return BLOCKED, reason, f"Put the SRT at {address.to_oss()}."
+        if captions.problem is not None:
+            return BLOCKED, captions.problem, f"Correct the file and put it at {address.to_oss()}."
+    return WAITING, "What it waited for is there; nothing is planned yet.", "Run its title."

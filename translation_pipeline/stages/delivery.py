@@ -8,6 +8,7 @@ from typing import Any
 from translation_pipeline import media
 from translation_pipeline.captions.srt import parse_srt
 from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.errors import (
     CallRefused,
     CaptionsUnreadable,
@@ -23,6 +24,7 @@ from translation_pipeline.providers.requests import (
     TranslationRequest,
     request_from_json,
 )
+from translation_pipeline.stages.review import Judging, judge_captions, note_judgement
 from translation_pipeline.stages.wanted import EXTRACTED
 from translation_pipeline.storage import ObjectHead
 
@@ -87,31 +89,37 @@ class OutputDelivery:
     def _extracted(
         self, job: Job, request: ExtractionRequest, head: ObjectHead, wanted: list[Wanted]
     ) -> dict[str, Any]:
+        data = self._pipeline.storage.get(request.output)
         try:
-            parsed = parse_srt(self._pipeline.storage.get(request.output))
+            parsed = parse_srt(data, request.source_language)
         except CaptionsUnreadable as error:
             raise OutputRefused(
                 f"No captions were read from {job.title}/{job.video}: {error} Check that the "
                 "catalog's caption_region covers them."
             ) from error
-        self._pipeline.inventory.save(
-            [
-                Captions(
-                    title=row.title,
-                    video=row.video,
-                    origin=EXTRACTED,
-                    language=row.language,
-                    bucket=row.output_bucket,
-                    key=row.output_key,
-                    etag=head.etag,
-                    cue_count=len(parsed.cues),
-                    findings=[],
-                    changed_at=utc_now(),
-                )
-                for row in wanted
-            ]
-        )
+        self._pipeline.inventory.save([self._judged(row, data, head) for row in wanted])
         return {"cues": len(parsed.cues), "last_cue_ms": max(cue.end_ms for cue in parsed.cues)}
+
+    def _judged(self, wanted: Wanted, data: bytes, head: ObjectHead) -> Captions:
+        """What a reviewer should know of captions that were read from the picture."""
+        video = self._pipeline.inventory.video(wanted.title, wanted.video)
+        rule = rule_of(self._pipeline.catalog, video) if video is not None else None
+        by = Judging(wanted.language)
+        if video is not None and rule is not None:
+            by = Judging.of(video, rule, wanted.language)
+        row = Captions(
+            title=wanted.title,
+            video=wanted.video,
+            origin=EXTRACTED,
+            language=wanted.language,
+            bucket=wanted.output_bucket,
+            key=wanted.output_key,
+            etag=head.etag,
+            problem=None,
+            changed_at=utc_now(),
+        )
+        note_judgement(row, judge_captions(data, by), by)
+        return row
 
     def _translated(
         self, job: Job, request: TranslationRequest, head: ObjectHead

@@ -11,6 +11,7 @@ from translation_pipeline.ledger.budget import format_money
 from translation_pipeline.ledger.models import Job, Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.stages.glossaries import collect_glossaries
 from translation_pipeline.stages.planning import current_identities, planned_job
 from translation_pipeline.stages.review import collect_captions
 from translation_pipeline.stages.sources import inspect_sources, see_sources
@@ -71,6 +72,7 @@ def quote(
     see_sources(pipeline)
     inspect_sources(pipeline, titles)
     collect_captions(pipeline, titles)
+    collect_glossaries(pipeline, titles)
     outputs = wanted_extractions(pipeline, titles)
     outputs += wanted_translations(pipeline, titles, languages)
     current = current_identities(pipeline, outputs)

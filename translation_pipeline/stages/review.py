@@ -7,13 +7,18 @@ copy under a key of its own that follows from its content.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from translation_pipeline.captions.findings import Finding
-from translation_pipeline.captions.quality import judge
-from translation_pipeline.captions.repair import repair
-from translation_pipeline.captions.srt import compose_srt, parse_srt
+from translation_pipeline.captions.checking import CheckedCaptions, check_captions
+from translation_pipeline.captions.cue import format_timestamp
+from translation_pipeline.captions.findings import Finding, gravest_first, in_words
+from translation_pipeline.captions.profiles import Profile
+from translation_pipeline.captions.quality import DEFAULT_FPS
+from translation_pipeline.captions.signatures import cues_per_minute
+from translation_pipeline.captions.srt import compose_srt
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.config import TitleRule
 from translation_pipeline.catalog.listing import rule_of
@@ -21,7 +26,12 @@ from translation_pipeline.errors import CaptionsUnreadable, StorageAway, Storage
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Captions, Video
 from translation_pipeline.pipeline import Pipeline
-from translation_pipeline.stages.wanted import APPROVED, PROVIDED
+from translation_pipeline.stages.wanted import APPROVED, EXTRACTED, PROVIDED
+
+FINDINGS_KEPT = 100  # of a file in the ledger, the gravest first
+DOUBTFUL_CUES_KEPT = 20  # of a file
+SIGN_CUES_KEPT = 50  # numbers of cues per sign
+TEXT_KEPT = 80  # characters of a doubtful cue
 
 
 @dataclass(frozen=True)
@@ -32,16 +42,51 @@ class CaptionPlace:
     origin: str
     language: str
     address: ObjectAddress
+    rule: TitleRule
+
+    @property
+    def judged_by(self) -> Judging:
+        """By what its captions are judged."""
+        return Judging.of(self.video, self.rule, self.language)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """By what captions are judged: their language's profile and the facts of their video."""
+
+    language: str
+    profile: Profile | None = None
+    duration_s: float | None = None
+    fps: float | None = None
+
+    @classmethod
+    def of(cls, video: Video, rule: TitleRule, language: str) -> Judging:
+        """For captions of a video, with the profiles of the catalog file."""
+        return cls(language, rule.caption_profile(language), video.duration_s, video.fps)
+
+    @property
+    def version(self) -> str:
+        """SHA-256 of it. Files are judged again when it changes."""
+        profile = None
+        if self.profile is not None:
+            severities = dict(self.profile.severities)
+            profile = asdict(replace(self.profile, severities=severities))
+        told = [self.language, profile, self.duration_s, self.fps]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass
 class JudgedCaptions:
-    """What a caption file came to. `text` is the repaired SRT, None while something blocks it."""
+    """What a caption file came to. `text` is the repaired SRT, None while something blocks it.
+
+    `doubt` is JSON data: cues a minute, signs of misread captions, and the doubtful cues.
+    """
 
     cue_count: int
     findings: list[Finding]
     text: str | None
     problem: str | None
+    doubt: dict[str, Any] | None = None
 
 
 def approved_address(pipeline: Pipeline, title: str, video: str) -> ObjectAddress:
@@ -60,7 +105,7 @@ def caption_places(
             continue
         if rule.captions == "review":
             address = approved_address(pipeline, video.title, video.video)
-            yield CaptionPlace(video, APPROVED, rule.source_language, address)
+            yield CaptionPlace(video, APPROVED, rule.source_language, address, rule)
         else:
             yield from _provided_places(pipeline, video, rule)
 
@@ -72,37 +117,69 @@ def collect_captions(pipeline: Pipeline, titles: Collection[str] | None = None) 
     """
     found = [_collect(pipeline, place, etag) for place, etag in changed_captions(pipeline, titles)]
     rows = [row for row in found if row is not None]
-    pipeline.inventory.save(rows)
+    pipeline.inventory.save([*rows, *_extracted_anew(pipeline, titles)])
     return rows
+
+
+def collected_captions(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Captions]:
+    """Captions of a person that were read and that the catalog file still asks for."""
+    rows = {
+        (row.title, row.video, row.origin, row.language): row
+        for row in pipeline.inventory.captions(titles)
+    }
+    places = caption_places(pipeline, titles)
+    found = (
+        rows.get((place.video.title, place.video.video, place.origin, place.language))
+        for place in places
+    )
+    return [row for row in found if row is not None]
 
 
 def changed_captions(
     pipeline: Pipeline, titles: Collection[str] | None = None
 ) -> Iterator[tuple[CaptionPlace, str]]:
-    """Approved or provided files that are new or changed since they were read, with their etag."""
+    """Approved or provided files that are new, changed, or to be judged otherwise since they were
+    read, with their etag."""
     known = {
-        (row.title, row.video, row.origin, row.language): row.etag
+        (row.title, row.video, row.origin, row.language): (row.etag, row.judged_by)
         for row in pipeline.inventory.captions(titles)
     }
     for place, etag in _present(pipeline, caption_places(pipeline, titles)):
         key = (place.video.title, place.video.video, place.origin, place.language)
-        if known.get(key) != etag:
+        if known.get(key) != (etag, place.judged_by.version):
             yield place, etag
 
 
-def judge_captions(data: bytes, language: str, duration_s: float | None) -> JudgedCaptions:
+def judge_captions(data: bytes, by: Judging) -> JudgedCaptions:
     """Read, repair and judge one file; an error among the findings blocks it."""
     try:
-        parsed = parse_srt(data)
+        checked = check_captions(
+            data,
+            language=by.language,
+            duration_s=by.duration_s,
+            profile=by.profile,
+            fps=by.fps or DEFAULT_FPS,
+        )
     except CaptionsUnreadable as error:
-        return JudgedCaptions(0, [], None, str(error))
-    repaired = repair(parsed.cues)
-    findings = [*parsed.findings, *judge(repaired.cues, language=language, duration_s=duration_s)]
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        problem = "; ".join(finding.message for finding in errors[:3])
-        return JudgedCaptions(len(repaired.cues), findings, None, problem)
-    return JudgedCaptions(len(repaired.cues), findings, compose_srt(repaired.cues), None)
+        refused = Finding("refused", "error", str(error))
+        return JudgedCaptions(0, [refused], None, str(error))
+    problem = in_words(checked.errors) or None
+    return JudgedCaptions(
+        len(checked.repaired.cues),
+        list(checked.findings),
+        None if problem else compose_srt(checked.repaired.cues),
+        problem,
+        _doubt(checked, by),
+    )
+
+
+def note_judgement(row: Captions, judged: JudgedCaptions, by: Judging) -> None:
+    """Keep in a row what judging its file came to, but for the usable copy."""
+    row.cue_count = judged.cue_count
+    row.finding_count = len(judged.findings)
+    row.findings = [asdict(item) for item in gravest_first(judged.findings)[:FINDINGS_KEPT]]
+    row.doubt = judged.doubt
+    row.judged_by = by.version
 
 
 def _provided_places(pipeline: Pipeline, video: Video, rule: TitleRule) -> Iterator[CaptionPlace]:
@@ -111,7 +188,7 @@ def _provided_places(pipeline: Pipeline, video: Video, rule: TitleRule) -> Itera
     for language in rule.target_languages if of_target else [rule.source_language]:
         key = rule.provided_srt.render(title=video.title, video=video.video, language=language)
         address = ObjectAddress(pipeline.catalog.bucket, key)
-        yield CaptionPlace(video, PROVIDED, language, address)
+        yield CaptionPlace(video, PROVIDED, language, address, rule)
 
 
 def _present(
@@ -131,11 +208,9 @@ def _present(
 
 def _collect(pipeline: Pipeline, place: CaptionPlace, etag: str) -> Captions | None:
     """The row for one file; None while OSS does not answer, so that it is read another time."""
-    video = place.video
+    video, by = place.video, place.judged_by
     try:
-        judged = judge_captions(
-            pipeline.storage.get(place.address), place.language, video.duration_s
-        )
+        judged = judge_captions(pipeline.storage.get(place.address), by)
     except StorageAway:
         return None
     except StorageError as error:
@@ -150,11 +225,12 @@ def _collect(pipeline: Pipeline, place: CaptionPlace, etag: str) -> Captions | N
         etag=etag,
         usable_key=None,
         sha256=None,
-        cue_count=judged.cue_count,
-        findings=[asdict(finding) for finding in judged.findings],
         problem=judged.problem and f"{place.address.to_oss()}: {judged.problem}",
+        glossary_version=None,
+        glossary_terms=None,
         changed_at=utc_now(),
     )
+    note_judgement(row, judged, by)
     if judged.text is not None:
         data = judged.text.encode()
         row.sha256 = hashlib.sha256(data).hexdigest()
@@ -165,3 +241,49 @@ def _collect(pipeline: Pipeline, place: CaptionPlace, etag: str) -> Captions | N
         usable = ObjectAddress(pipeline.catalog.output_bucket, row.usable_key)
         pipeline.storage.put_if_absent(usable, data)
     return row
+
+
+def _extracted_anew(pipeline: Pipeline, titles: Collection[str] | None) -> Iterator[Captions]:
+    """Extracted captions that are to be judged otherwise than they were, judged so."""
+    videos = {(video.title, video.video): video for video in pipeline.inventory.videos(titles)}
+    for row in pipeline.inventory.captions(titles):
+        video = videos.get((row.title, row.video))
+        rule = rule_of(pipeline.catalog, video) if video is not None else None
+        if row.origin != EXTRACTED or video is None or rule is None:
+            continue
+        by = Judging.of(video, rule, row.language)
+        if row.judged_by == by.version:
+            continue
+        try:
+            data = pipeline.storage.get(ObjectAddress(row.bucket, row.key))
+        except StorageError:
+            continue  # they are for looking at; another time will do
+        note_judgement(row, judge_captions(data, by), by)
+        yield row
+
+
+def _doubt(checked: CheckedCaptions, by: Judging) -> dict[str, Any]:
+    cues = checked.repaired.cues
+    signs_of: dict[int, list[str]] = {}
+    for sign in checked.doubt.signs:
+        for number in sign.cue_numbers:
+            signs_of.setdefault(number, []).append(sign.rule)
+    # The cues with most signs, then those of the gravest sign.
+    numbers = sorted(signs_of, key=lambda number: -len(signs_of[number]))
+    return {
+        "density": round(cues_per_minute(cues, by.duration_s), 3),
+        "signs": [
+            {**asdict(sign), "cue_numbers": list(sign.cue_numbers[:SIGN_CUES_KEPT])}
+            for sign in checked.doubt.signs
+        ],
+        "cue_count": len(numbers),
+        "cues": [
+            {
+                "cue": number,
+                "at": format_timestamp(cues[number - 1].start_ms),
+                "text": cues[number - 1].text[:TEXT_KEPT],
+                "signs": ", ".join(signs_of[number]),
+            }
+            for number in numbers[:DOUBTFUL_CUES_KEPT]
+        ],
+    }

@@ -22,6 +22,13 @@ from translation_pipeline.providers.requests import (
     JobRequest,
     TranslationRequest,
 )
+from translation_pipeline.stages.glossaries import (
+    Files,
+    counts_for,
+    demanded,
+    glossary_file,
+    terms_are_known,
+)
 
 APPROVED, EXTRACTED, PROVIDED = "approved", "extracted", "provided"
 
@@ -64,13 +71,14 @@ def wanted_translations(
         (row.title, row.video, row.origin, row.language): row
         for row in pipeline.inventory.captions(titles)
     }
+    glossaries = pipeline.inventory.glossaries()
     wanted: list[WantedOutput] = []
     for video in pipeline.inventory.videos(titles):
         rule = rule_of(pipeline.catalog, video)
         if rule is None:
             continue
         wanted += [
-            _translation(pipeline, video, rule, language, captions)
+            _translation(pipeline, video, rule, language, captions, glossaries)
             for language in rule.target_languages
             if languages is None or language in languages
         ]
@@ -103,8 +111,11 @@ def _translation(
     rule: TitleRule,
     language: str,
     captions: Mapping[tuple[str, str, str, str], Captions],
+    glossaries: Files,
 ) -> WantedOutput:
-    wanted = WantedOutput(video, rule, TRANSLATION, language, blocked=_unusable(video))
+    glossary = glossary_file(pipeline, rule, video.title, glossaries)
+    blocked = _unusable(video) or (glossary.problem if glossary is not None else None)
+    wanted = WantedOutput(video, rule, TRANSLATION, language, blocked=blocked)
     if wanted.blocked is not None:
         return wanted
     found = None
@@ -112,13 +123,27 @@ def _translation(
         found = _captions_for(video, rule, language, captions)
         if found is None or found.usable_key is None:
             return replace(wanted, blocked=_why_no_captions(video, rule, found))
+    version = None
+    if glossary is not None and found is not None and counts_for(rule):
+        if not terms_are_known(glossary, found):
+            return replace(wanted, blocked=_NOT_LOOKED_THROUGH)
+        version = demanded(glossary, rule, found, language)
     return replace(
         wanted,
         captions=found,
         identity=_identity(
-            pipeline, wanted, captions=found, parameters=_translation_parameters(rule)
+            pipeline,
+            wanted,
+            captions=found,
+            parameters=_translation_parameters(rule),
+            glossary_version=version,
         ),
     )
+
+
+_NOT_LOOKED_THROUGH = (
+    "Its captions were not looked through for the terms of the glossary yet; the next run does it."
+)
 
 
 def _unusable(video: Video) -> str | None:
@@ -174,6 +199,7 @@ def _identity(
     *,
     captions: Captions | None,
     parameters: dict[str, Any],
+    glossary_version: str | None = None,
 ) -> JobIdentity:
     return JobIdentity(
         provider=wanted.rule.provider,
@@ -186,6 +212,7 @@ def _identity(
         language=wanted.language,
         level=wanted.rule.level if wanted.kind == TRANSLATION else None,
         parameters=parameters,
+        glossary_version=glossary_version,
     )
 
 

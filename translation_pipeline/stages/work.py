@@ -12,6 +12,7 @@ from functools import partial
 from translation_pipeline.ledger.runner import Runner, RunSummary
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages.delivery import OutputDelivery
+from translation_pipeline.stages.glossaries import collect_glossaries
 from translation_pipeline.stages.planning import Plan, plan, reserve
 from translation_pipeline.stages.review import collect_captions
 from translation_pipeline.stages.sources import inspect_sources
@@ -51,6 +52,7 @@ async def translate(
 ) -> tuple[Plan, RunSummary]:
     """Have the box's videos translated; failed ones are tried once more."""
     await asyncio.to_thread(inspect_sources, pipeline, box.titles)
+    await asyncio.to_thread(collect_glossaries, pipeline, box.titles)
     wanted = await asyncio.to_thread(wanted_translations, pipeline, box.titles, box.languages)
     found = await asyncio.to_thread(plan, pipeline, wanted, run_id, force=force)
     return found, await _work_off(pipeline, found, run_id, force)
@@ -63,6 +65,7 @@ def plan_everything(pipeline: Pipeline, box: Box, run_id: str) -> Plan:
     """
     inspect_sources(pipeline, box.titles)
     collect_captions(pipeline, box.titles)
+    collect_glossaries(pipeline, box.titles)
     wanted = wanted_extractions(pipeline, box.titles)
     wanted += wanted_translations(pipeline, box.titles, box.languages)
     found = plan(pipeline, wanted, run_id)

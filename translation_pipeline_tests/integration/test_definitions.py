@@ -35,19 +35,25 @@ asset source_videos (catalog)
 asset extracted_captions (catalog)
   partitions: title
   after: source_videos
+  check: captions_look_complete
   check: no_failed_jobs
 asset reviewed_captions (catalog)
   partitions: title
   after: extracted_captions
   check: captions_are_valid (blocking)
+  check: captions_look_complete
 asset translated_videos (catalog)
   partitions: language [es, pt] x title
   after: reviewed_captions
   check: no_failed_jobs
   check: outputs_verified
+  check: translation_quality
 job translate_catalog: plan_jobs -> submit_jobs -> poll_jobs -> record_results
 sensor new_videos: every 30 s, RUNNING, starts translate_catalog
 sensor approved_captions: every 30 s, RUNNING, starts translate_catalog
+sensor abandoned_work: every 30 s, RUNNING, starts translate_catalog
+sensor notifications: every 300 s, RUNNING
+schedule nightly: 0 3 * * * UTC, RUNNING, starts translate_catalog
 """
 
 ASSETS = ("source_videos", "extracted_captions", "reviewed_captions", "translated_videos")
@@ -74,9 +80,16 @@ def described(defs: dg.Definitions) -> Iterator[str]:
     yield f"job {job.name}: {' -> '.join(ops)}"
     for sensor in defs.sensors or []:
         assert isinstance(sensor, dg.SensorDefinition)
+        starts = f", starts {sensor.job.name}" if sensor.has_jobs else ""
         yield (
             f"sensor {sensor.name}: every {sensor.minimum_interval_seconds} s, "
-            f"{sensor.default_status.value}, starts {sensor.job.name}"
+            f"{sensor.default_status.value}{starts}"
+        )
+    for schedule in defs.schedules or []:
+        assert isinstance(schedule, dg.ScheduleDefinition)
+        yield (
+            f"schedule {schedule.name}: {schedule.cron_schedule} {schedule.execution_timezone}, "
+            f"{schedule.default_status.value}, starts {schedule.job.name}"
         )
 
 
