@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,6 +68,8 @@ def _client(key_id: str, secret: str, token: str) -> Any:
     from alibabacloud_credentials.client import Client
     from alibabacloud_credentials.models import Config
 
+    # It prints a traceback for each member of the chain that has no keys; ours is one sentence.
+    logging.getLogger("credentials").setLevel(logging.CRITICAL)
     try:
         if not (key_id and secret):
             return Client()

