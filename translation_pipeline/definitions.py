@@ -20,9 +20,10 @@ from translation_pipeline.defs.assets import (
 from translation_pipeline.defs.checks import build_checks
 from translation_pipeline.defs.jobs import translate_catalog
 from translation_pipeline.defs.resources import PipelineResource
+from translation_pipeline.defs.schedules import build_schedules
 from translation_pipeline.defs.sensors import build_sensors
 from translation_pipeline.pipeline import read_catalog
-from translation_pipeline.settings import PREFIX, Settings
+from translation_pipeline.settings import PREFIX, Nightly, Settings
 
 # Both work in the range of versions that pyproject.toml allows, and a user can do nothing about
 # them. Other warnings of Dagster are shown.
@@ -35,7 +36,10 @@ for feature in BETA_FEATURES:
 
 
 def build_definitions(
-    catalog: Catalog, pipeline: PipelineResource | None = None, sensor_interval_s: int = 30
+    catalog: Catalog,
+    pipeline: PipelineResource | None = None,
+    sensor_interval_s: int = 30,
+    nightly: Nightly | None = Nightly(),  # noqa: B008 - it is frozen
 ) -> dg.Definitions:
     """Everything that Dagster loads, made from its parts so that tests can swap them."""
     return dg.Definitions(
@@ -48,6 +52,7 @@ def build_definitions(
         asset_checks=build_checks(),
         jobs=[translate_catalog],
         sensors=build_sensors(sensor_interval_s),
+        schedules=build_schedules(nightly),
         resources={"pipeline": pipeline or PipelineResource()},
         executor=dg.in_process_executor,
     )
@@ -64,7 +69,9 @@ def _catalog(settings: Settings) -> Catalog:
     return load_catalog(sample.read_text("utf-8"), source="the sample catalog")
 
 
+_settings = Settings.from_environment()
 defs = build_definitions(
-    _catalog(Settings.from_environment()),
+    _catalog(_settings),
+    nightly=_settings.nightly,
     sensor_interval_s=int(os.environ.get(PREFIX + "SENSOR_INTERVAL_S", "30")),
 )

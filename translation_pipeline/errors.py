@@ -71,6 +71,10 @@ class ObjectMissing(StorageError):
     """The object is not in the bucket: it was deleted or renamed since it was listed."""
 
 
+class MessageNotSent(TranslationPipelineError):
+    """No receiver of notifications could be reached. The message is sent again later."""
+
+
 class LedgerError(TranslationPipelineError):
     """The ledger was asked for a change that its rules do not allow. Nothing was changed."""
 

@@ -7,10 +7,12 @@ profile, RAM role, OIDC) at the moment a client is made, and are never kept here
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from translation_pipeline.errors import ConfigurationError
 
@@ -45,6 +47,15 @@ class Pace:
 
 
 @dataclass(frozen=True)
+class Nightly:
+    """When the nightly run starts."""
+
+    hour: int = 3
+    minute: int = 0
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are and how hard to push; see `docs/settings.md` for each variable."""
 
@@ -58,6 +69,13 @@ class Settings:
     database_url: str
     pace: Pace = Pace()
     signed_url_s: int = 3600
+    listing_s: float = 1.5
+    """How long a sensor's tick may list, once the catalog was listed whole for the first time."""
+    settle_s: float = 30.0
+    """A video that was written less than so long ago may still be uploaded: it is left alone."""
+    nightly: Nightly | None = Nightly()
+    notify: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of apprise; they hold secrets."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -92,6 +110,10 @@ class Settings:
                 when_unknown=_one_of(env, "WHEN_UNKNOWN", WHEN_UNKNOWN),
             ),
             signed_url_s=int(_positive(env, "SIGNED_URL_S", 3600)),
+            listing_s=_positive(env, "LISTING_S", cls.listing_s),
+            settle_s=_positive(env, "SETTLE_S", cls.settle_s, or_zero=True),
+            nightly=_nightly(env),
+            notify=tuple(env.get(PREFIX + "NOTIFY", "").split()),
         )
 
 
@@ -125,14 +147,35 @@ def _one_of(env: Mapping[str, str], name: str, words: Sequence[str]) -> str:
     return word
 
 
-def _positive(env: Mapping[str, str], name: str, default: float) -> float:
+def _nightly(env: Mapping[str, str]) -> Nightly | None:
+    """Hour, minute and zone; None for `off`."""
+    at = env.get(PREFIX + "NIGHTLY_AT", "03:00")
+    if at == "off":
+        return None
+    found = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", at)
+    if found is None:
+        raise ConfigurationError(
+            f"{PREFIX}NIGHTLY_AT is {at!r}; write a time of day such as 03:00, or off."
+        )
+    zone = env.get(PREFIX + "TIME_ZONE", Nightly.time_zone)
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(
+            f"{PREFIX}TIME_ZONE is {zone!r}; write a name such as Asia/Shanghai."
+        ) from None
+    return Nightly(int(found[1]), int(found[2]), zone)
+
+
+def _positive(env: Mapping[str, str], name: str, default: float, *, or_zero: bool = False) -> float:
     text = env.get(PREFIX + name)
     if text is None:
         return default
     try:
         value = float(text)
     except ValueError:
-        value = 0.0
-    if value <= 0:
-        raise ConfigurationError(f"{PREFIX}{name} is {text!r}; it must be a number above 0.")
+        value = -1.0
+    if value < 0 or (value == 0 and not or_zero):
+        least = "of 0 or more" if or_zero else "above 0"
+        raise ConfigurationError(f"{PREFIX}{name} is {text!r}; it must be a number {least}.")
     return value

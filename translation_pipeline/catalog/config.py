@@ -206,6 +206,11 @@ class Catalog(Part):
     output_bucket: Bucket = Field(description="Write the name of the bucket for the results.")
     review_prefix: Prefix = Field("review/", description="Write a folder that ends in /.")
     captions_prefix: Prefix = Field("captions/", description="Write a folder that ends in /.")
+    when_gone: Literal["retire", "keep"] = Field(
+        "retire",
+        description="Choose retire (a deleted video is no longer wanted) or keep (it stays "
+        "wanted, and its title unfinished).",
+    )
     allow_languages: tuple[LanguageCode, ...] = Field(
         (), description="Write a list of codes that the service takes and this product not yet."
     )

@@ -64,6 +64,7 @@ class LocalHome:
             PREFIX + "HOME": str(self.path),
             PREFIX + "CATALOG": str(self.catalog),
             PREFIX + "POLL_INTERVAL_S": env.get(PREFIX + "POLL_INTERVAL_S", LOCAL_POLL_S),
+            PREFIX + "SETTLE_S": env.get(PREFIX + "SETTLE_S", "0"),
             **(cloud.environment if cloud else {}),
         }
 

@@ -24,7 +24,7 @@ from translation_pipeline.stages.cells import (
 )
 from translation_pipeline.stages.planning import Plan
 from translation_pipeline.stages.review import collect_captions
-from translation_pipeline.stages.sources import inspect_sources, see_sources
+from translation_pipeline.stages.sources import inspect_sources, see_title
 from translation_pipeline.stages.work import Box
 
 GROUP = "catalog"
@@ -47,12 +47,13 @@ class PayAgain(dg.Config):
     description="The videos of a title in OSS: size, checksum, duration, picture, sound.",
 )
 def source_videos(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> dg.Output[Any]:
-    """Lists the catalog's prefixes and looks into every video of the title, also into those that
-    could not be used before."""
+    """Lists where the title's videos are and looks into every one, also into those that could
+    not be used before."""
     parts = pipeline.open()
     (title,) = box_of([context.partition_key]).titles or ()
-    see_sources(parts)
-    videos = inspect_sources(parts, [title], again=True)
+    see_title(parts, title)
+    inspect_sources(parts, [title], again=True)
+    videos = parts.inventory.videos([title])
     if not videos:
         raise dg.Failure(
             f"No video of {title!r} is in bucket {parts.catalog.bucket} under the patterns of the "
@@ -70,20 +71,25 @@ def source_videos(context: dg.AssetExecutionContext, pipeline: PipelineResource)
     owners=OWNERS,
     deps=[SOURCE_VIDEOS],
     kinds={"ims", "srt"},
+    dagster_type=dg.Nothing,
     description="Captions read from the pictures, one SRT per video, for a person to review.",
 )
 async def extracted_captions(
     context: dg.AssetExecutionContext, config: PayAgain, pipeline: PipelineResource
-) -> dg.MaterializeResult[Any]:
-    """Submits and awaits the extractions that are missing, changed or failed."""
+) -> AsyncIterator[dg.MaterializeResult[Any] | dg.AssetCheckEvaluation]:
+    """Submits and awaits the extractions that are missing, changed or failed. Like a cell of
+    `translated_videos`, the title is materialized when all of its videos are done."""
     parts = pipeline.open()
     box = box_of([context.partition_key])
     plan, summary = await work.extract(parts, box, context.run_id, force=config.force)
     require_uninterrupted(summary)
     found = cells.extraction_cells(parts, box.titles)
     (cell,) = with_idle(EXTRACTED_CAPTIONS, found, box.titles or ())
-    _require_progress(cell, plan, summary)
-    return dg.MaterializeResult(metadata=_noted(parts, cell))
+    if cell.missing:
+        for evaluation in evaluations(parts, [EXTRACTED_CAPTIONS]):
+            yield evaluation
+        raise dg.Failure(_not_done([cell], plan, summary), allow_retries=False)
+    yield dg.MaterializeResult(metadata=_noted(parts, cell))
 
 
 @dg.asset(
@@ -179,12 +185,6 @@ def _require_videos(pipeline: Pipeline, box: Box) -> None:
             "first, and look whether the catalog file has a rule for them.",
             allow_retries=False,
         )
-
-
-def _require_progress(cell: Cell, plan: Plan, summary: RunSummary) -> None:
-    """Fail when none of the videos is done: there is nothing that a later step could use."""
-    if cell.rows and len(cell.missing) == len(cell.rows):
-        raise dg.Failure(_not_done([cell], plan, summary), allow_retries=False)
 
 
 def _not_done(incomplete: list[Cell], plan: Plan, summary: RunSummary) -> str:

@@ -1,6 +1,7 @@
 """`translate_catalog`: the run that machines start. Plan, submit, poll, record."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -8,9 +9,12 @@ import dagster as dg
 
 from translation_pipeline.defs.checks import evaluations
 from translation_pipeline.defs.interrupts import require_uninterrupted
-from translation_pipeline.defs.partitions import add_titles, key_of
+from translation_pipeline.defs.partitions import add_titles, key_of, remove_titles
 from translation_pipeline.defs.reports import materialization, table, with_idle
 from translation_pipeline.defs.resources import PipelineResource
+from translation_pipeline.ledger.budget import format_money
+from translation_pipeline.ledger.outlook import Outlook
+from translation_pipeline.ledger.sightings import Sightings
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages import cells, work
 from translation_pipeline.stages.cells import (
@@ -20,7 +24,8 @@ from translation_pipeline.stages.cells import (
     Cell,
 )
 from translation_pipeline.stages.coverage import DONE, coverage
-from translation_pipeline.stages.sources import see_sources
+from translation_pipeline.stages.lookout import Position
+from translation_pipeline.stages.sources import glance_at_sources, see_sources
 from translation_pipeline.stages.work import Box
 
 POOL = "translate_catalog"
@@ -33,11 +38,15 @@ Report = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
 def plan_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """Find all work that can be done now and set its money aside."""
     parts = pipeline.open()
-    add_titles(context.instance, see_sources(parts).titles)
+    seen = see_sources(parts)
+    add_titles(context.instance, parts.inventory.titles())
+    remove_titles(context.instance, Sightings(parts.ledger.database).gone_titles())
     plan = work.plan_everything(parts, EVERYTHING, context.run_id)
     metadata: dict[str, Any] = {
-        "new_jobs": len(plan.new_job_ids),
+        "listed": str(seen),
         "wanted": len(plan.wanted),
+        "new_jobs": len(plan.new_job_ids),
+        "quote": _quoted(parts, plan.new_job_ids),
     }
     if plan.over_budget:
         refused = [{"title": title, "reason": why} for title, why in plan.over_budget.items()]
@@ -68,6 +77,7 @@ async def poll_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) 
     """Wait until no job is open and a fresh look finds no new work."""
     parts = pipeline.open()
     verified = failed = unknown = 0
+    position = Position()
     while True:
         summary = await work.work(parts, context.run_id)
         verified += summary.verified
@@ -76,7 +86,7 @@ async def poll_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) 
         require_uninterrupted(summary)
         if summary.stopped_by:
             raise dg.Failure(summary.stopped_by, allow_retries=False)
-        see_sources(parts)
+        _, position = glance_at_sources(parts, position)
         work.plan_everything(parts, EVERYTHING, context.run_id)
         if not parts.ledger.unsettled():
             break
@@ -98,7 +108,20 @@ def record_results(context: dg.OpExecutionContext, pipeline: PipelineResource) -
         parts.inventory.record_materialized(cell.asset, key_of(cell), cell.version)
     yield from evaluations(parts, [EXTRACTED_CAPTIONS, REVIEWED_CAPTIONS, TRANSLATED_VIDEOS])
     rows = [asdict(row) for row in coverage(parts) if row.state != DONE]
-    yield dg.Output(None, metadata={"not_done": table(rows)})
+    reserved, paid, currency = Outlook(parts.ledger.database).money_of_run(context.run_id)
+    metadata: dict[str, Any] = {"not_done": table(rows)}
+    if reserved:
+        metadata["reserved"] = format_money(reserved, currency)
+        metadata["paid"] = format_money(paid, currency)
+    yield dg.Output(None, metadata=metadata)
+
+
+def _quoted(parts: Pipeline, job_ids: Collection[str]) -> str:
+    """What the new jobs would cost if the caps let all of them through."""
+    jobs = parts.ledger.jobs(job_ids)
+    minutes = sum(max(1, math.ceil(job.duration_s / 60)) for job in jobs)
+    total = sum(job.price_micros for job in jobs)
+    return f"{len(jobs)} jobs, {minutes} min, {format_money(total, parts.prices.currency)}"
 
 
 def _changed_cells(parts: Pipeline) -> Iterator[Cell]:

@@ -51,8 +51,23 @@ def add_titles(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
 
     One bulk call: a sensor's own request for partitions looks each key up by itself.
     """
+    names = set(names)
+    if not names:
+        return []
     present = set(instance.get_dynamic_partitions(TITLE))
     new = sorted({title_to_partition_key(name) for name in names} - present)
     if new:
         instance.add_dynamic_partitions(TITLE, new)
     return new
+
+
+def remove_titles(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
+    """Take the partitions of titles away; returns their keys.
+
+    What was materialized stays in Dagster's event log and is seen again when the title is back.
+    """
+    present = set(instance.get_dynamic_partitions(TITLE))
+    gone = sorted(present & {title_to_partition_key(name) for name in names})
+    for key in gone:
+        instance.delete_dynamic_partition(TITLE, key)
+    return gone

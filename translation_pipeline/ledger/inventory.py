@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from translation_pipeline.ledger.database import Database, one_transaction
@@ -42,8 +42,10 @@ class Inventory:
                 session.merge(row)
 
     def videos(self, titles: Collection[str] | None = None) -> list[Video]:
-        """Videos of these titles (all, without an argument), by title and name."""
-        return self._of_titles(Video, Video.title, titles, Video.title, Video.video)
+        """Videos of these titles (all, without an argument), by title and name, but for those
+        that left the catalog."""
+        videos: list[Video] = self._of_titles(Video, Video.title, titles, Video.title, Video.video)
+        return [video for video in videos if video.gone_at is None]
 
     @one_transaction
     def video(self, title: str, video: str) -> Video | None:
@@ -69,8 +71,14 @@ class Inventory:
 
     @one_transaction
     def wanted(self, titles: Collection[str] | None = None) -> list[tuple[Wanted, Job | None]]:
-        """Wishes of these titles, each with the job that answers it."""
-        query = select(Wanted, Job).outerjoin(Job, Job.id == Wanted.job_id)
+        """Wishes of these titles, each with the job that answers it, but for those of videos that
+        left the catalog."""
+        query = (
+            select(Wanted, Job)
+            .outerjoin(Job, Job.id == Wanted.job_id)
+            .outerjoin(Video, and_(Video.title == Wanted.title, Video.video == Wanted.video))
+            .where(Video.gone_at.is_(None))
+        )
         if titles is not None:
             query = query.where(Wanted.title.in_(titles))
         query = query.order_by(Wanted.title, Wanted.video, Wanted.kind, Wanted.language)
@@ -79,9 +87,10 @@ class Inventory:
 
     @one_transaction
     def titles(self) -> list[str]:
-        """All titles of which a video was ever seen."""
+        """All titles that have videos in the catalog."""
+        query = select(Video.title).where(Video.gone_at.is_(None)).distinct()
         with self.database.read() as session:
-            return list(session.scalars(select(Video.title).distinct().order_by(Video.title)))
+            return list(session.scalars(query.order_by(Video.title)))
 
     @one_transaction
     def want(self, wishes: Collection[Wanted]) -> None:

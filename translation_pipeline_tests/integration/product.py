@@ -100,6 +100,7 @@ def product(
         PREFIX + "POLL_INTERVAL_S": "0.2",
         PREFIX + "SUBMITS_PER_S": "200",
         PREFIX + "RECONCILE_AFTER_S": "0.5",
+        PREFIX + "SETTLE_S": "0",
         **({PREFIX + "DATABASE_URL": database_url} if database_url else {}),
         **{PREFIX + key.upper(): value for key, value in settings.items()},
     }

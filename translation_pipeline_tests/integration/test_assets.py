@@ -236,7 +236,9 @@ def test_bad_videos_and_bad_captions_stop_only_themselves(
     assert work.materialize("source_videos", title).success
     work.shop.pipeline.storage.delete(gone)
     extracted = work.materialize("extracted_captions", title)
-    assert extracted.success
+    said = failure(extracted)
+    assert "bad days: 4 of 7 videos are not done" in said
+    assert work.materialized("extracted_captions") == set()
     _, findings = evaluation(extracted, "no_failed_jobs", "extracted_captions")
     reasons = {str(row["video"]): str(row["reason"]) for row in findings}
     assert set(reasons) == {"empty", "gone", "plain", "text"}

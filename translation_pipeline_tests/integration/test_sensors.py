@@ -61,9 +61,9 @@ def watch(localcloud: RunningServer, tmp_path: Path) -> Iterator[Watch]:
 
 def test_nothing_there_is_nothing_to_do(watch: Watch) -> None:
     assert watch.tick("new_videos") is None
-    assert watch.said == "0 videos are listed, none is new."
+    assert watch.said == "0 videos were listed: 0 new, 0 changed."
     assert watch.tick("approved_captions") is None
-    assert watch.said == "No caption file is new or changed."
+    assert watch.said == "0 caption files were listed, 0 are new or changed."
 
 
 def test_a_new_video_asks_for_one_run_and_adds_its_title(watch: Watch) -> None:
@@ -74,7 +74,7 @@ def test_a_new_video_asks_for_one_run_and_adds_its_title(watch: Watch) -> None:
     assert watch.tick("new_videos") == first  # Dagster starts one run per key, however often
     inspect_sources(watch.shop.pipeline)  # as the run does
     assert watch.tick("new_videos") is None
-    assert watch.said == "1 videos are listed, none is new."
+    assert watch.said == "1 videos were listed: 0 new, 0 changed."
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
@@ -82,7 +82,10 @@ def test_a_run_that_is_alive_takes_the_work_up(watch: Watch, status: dg.DagsterR
     run = create_run_for_test(watch.instance, job_name=JOB, status=status)
     watch.shop.put("incoming/drama/ep1.mp4", tiny_video(2))
     assert watch.tick("new_videos") is None
-    assert watch.said == f"1 are new; run {run.run_id[:8]} takes them up."
+    assert watch.said == (
+        "1 videos were listed: 1 new, 0 changed. "
+        f"Run {run.run_id[:8]} is alive and takes the work up."
+    )
     assert watch.titles() == {"drama"}
     watch.instance.report_run_failed(run)
     assert watch.tick("new_videos") is not None
