@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from translation_pipeline.cli.local_home import LocalHome
-from translation_pipeline.cli.output import err, print_json, print_table
+from translation_pipeline.cli.output import err, out, print_json, print_table
 from translation_pipeline.errors import ConfigurationError, TryAgainLater
 from translation_pipeline.settings import Settings
 from translation_pipeline.stages.upload import (
@@ -111,10 +111,18 @@ def _print(results: Sequence[UploadResult], settings: Settings, *, as_json: bool
     if as_json:
         print_json({"files": rows, "record": record})
         return
-    print_table(rows, COLUMNS)
+    failed = [row for row in rows if row["outcome"] == "failed"]
+    if out.is_terminal:
+        for row in rows:
+            if row["oss"]:  # whole lines, to be copied; the columns of a table would cut them
+                out.print(f"{row['file']}\n  {row['oss']}\n  {row['https']}", markup=False)
+        if failed:
+            print_table(failed, ("file", "reason"))
+    else:
+        print_table(rows, COLUMNS)
     err.print(f"Recorded in {record}.", markup=False)
-    if any(result.outcome == "failed" for result in results):
-        err.print("Run the same command again: only what is missing is sent.", markup=False)
+    if failed:
+        err.print("Mend what failed and run the same command again: the rest is not sent twice.")
 
 
 def _row(result: UploadResult, region: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import random
 import subprocess
 import sys
@@ -240,6 +241,31 @@ class TestDestination:
         ):
             desk.upload(file)
         assert desk.requests("OSS.PUT") == before
+
+
+def test_on_a_terminal_addresses_are_whole_and_reasons_a_table(desk: Desk) -> None:
+    desk.file("the name of a video that is much too long for a narrow table.mp4")
+    desk.file("bad.mp4", b"x")
+    command = ["upload", str(desk.folder), desk.destination]
+    screen, terminal = pty.openpty()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "translation_pipeline", *command],
+        env={**os.environ, **desk.environment, "COLUMNS": "80"},
+        stdout=terminal,
+        stderr=subprocess.DEVNULL,
+    )
+
+    os.close(terminal)
+    said = os.read(screen, 100_000).decode()
+    os.close(screen)
+    name = "the name of a video that is much too long for a narrow table.mp4"
+    quoted = name.replace(" ", "%20")
+    assert done.returncode == 1
+    assert f"  {desk.destination}{name}\r\n" in said
+    assert f".oss-cn-shanghai.aliyuncs.com/incoming/drama/{quoted}\r\n" in said
+    assert "reason" in said
+    assert "is not a video file" in said
 
 
 def test_a_killed_upload_goes_on_with_the_parts_that_are_missing(desk: Desk) -> None:
