@@ -71,7 +71,7 @@ def evaluations(pipeline: Pipeline, assets: Collection[str]) -> Iterator[dg.Asse
                 check_name=name,
                 passed=outcome.passed,
                 severity=_severity(outcome),
-                metadata=_metadata(outcome),
+                metadata=check_metadata(outcome),
             )
 
 
@@ -87,7 +87,7 @@ def _check(asset: str, name: str) -> dg.AssetChecksDefinition:
     ) -> dg.AssetCheckResult:
         outcome = QUESTIONS[asset, name](pipeline.open(), None)
         return dg.AssetCheckResult(
-            passed=outcome.passed, severity=_severity(outcome), metadata=_metadata(outcome)
+            passed=outcome.passed, severity=_severity(outcome), metadata=check_metadata(outcome)
         )
 
     return check
@@ -102,7 +102,8 @@ def _severity(outcome: CheckOutcome) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR
 
 
-def _metadata(outcome: CheckOutcome) -> dict[str, Any]:
+def check_metadata(outcome: CheckOutcome) -> dict[str, Any]:
+    """What an evaluation shows: counts, a table of videos and one of cues, and how many more."""
     metadata: dict[str, Any] = {
         "checked": outcome.checked,
         "wrong": len(outcome.findings),
