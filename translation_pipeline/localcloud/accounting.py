@@ -37,7 +37,8 @@ _LINES = """
 SELECT json_object(
     'number', number, 'job_id', job_id, 'kind', kind, 'state', state, 'user_data', user_data,
     'output', 'oss://' || output_bucket || '/' || output_key, 'accepted_at', created_at,
-    'finished_at', finished_at, 'error_code', error_code, 'cost_units', cost_units)
+    'finished_at', finished_at, 'error_code', error_code, 'cost_units', cost_units,
+    'dubbing', json_extract(result, '$.dubbing'))
 FROM jobs WHERE modified_at >= ? ORDER BY number
 """
 

@@ -38,7 +38,9 @@ AI_RESULT_URLS = {
     "video": "MediaURL",
     "target_srt": "SpeechTranslatedSubtitleURL",
     "bilingual_srt": "SpeechBilingualSubtitleURL",
+    "fix_srt": "SpeechTranslatedSubtitleURLForFix",
     "subtitle": "MediaURL",
+    "audio": "MediaURL",
 }
 
 
@@ -100,6 +102,9 @@ def _job_result(job: Job, region: str) -> dict[str, str]:
         fields[AI_RESULT_URLS[output["role"]]] = address.https(region)
         if "media_id" in output:
             fields["MediaId"] = output["media_id"]
+    if job.work.get("for_fix"):
+        for fields in by_language.values():
+            fields["SpeechTranslationJobId"] = job.job_id
     return _shaped(by_language, several=len(job.work["target_keys"]) > 1, odd=job.fault(OddResult))
 
 

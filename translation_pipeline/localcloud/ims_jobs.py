@@ -11,12 +11,13 @@ from translation_pipeline.localcloud.faults import IgnoredToken, NoJobId, Shifte
 from translation_pipeline.localcloud.ims_orders import ImsOrders
 from translation_pipeline.localcloud.job_engine import Engine
 from translation_pipeline.localcloud.job_store import JobStore
-from translation_pipeline.localcloud.jobs import Job, JobKind, JobOrder, ListedJob
+from translation_pipeline.localcloud.jobs import Job, JobKind, JobOrder, JobState, ListedJob
 from translation_pipeline.localcloud.rpc import (
     Action,
     Parameters,
     RpcError,
     choice,
+    invalid,
     number,
     required,
     token_mismatch,
@@ -59,12 +60,25 @@ class JobActions:
             first = token = None
         if first is None:
             order = self._orders.video_translation(asked, token)
+            self._require_original(order.work["original_job"])
             told = self._accepted("SubmitVideoTranslationJob", order)
         elif first.wire == asked:
             told = {"JobId": first.job_id}  # even if its input has gone by now
         else:
             raise token_mismatch(token)
         return {"Success": True, "Data": told}
+
+    def _require_original(self, job_id: str | None) -> None:
+        """OriginalJobId names a finished speech job that kept its files for editing (4.5)."""
+        if job_id is None:
+            return
+        job = self._jobs.get(JobKind.VIDEO_TRANSLATION, job_id)
+        if job is None or job.state is not JobState.FINISHED or not job.work.get("for_fix"):
+            raise invalid(
+                "EditingConfig",
+                f"SpeechTranslate.OriginalJobId: {job_id!r} is no finished job at speech level "
+                "with SupportEditing true",
+            )
 
     def _accepted(self, action: SubmitAction, order: JobOrder) -> dict[str, str]:
         """Accept a job; the part of the answer that names it."""

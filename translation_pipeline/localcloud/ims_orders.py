@@ -27,6 +27,7 @@ from translation_pipeline.localcloud.ims_parameters import (
     MediaReference,
     OutputConfig,
     ScheduleConfig,
+    SpeechTranslate,
     parse_json,
 )
 from translation_pipeline.localcloud.jobs import JobKind, JobOrder
@@ -64,6 +65,7 @@ MAX_CLIENT_TOKEN_CHARACTERS = 64
 
 INVALID_SUBTITLE = "InputConfig.Subtitle is invalid"
 MAX_SUBTITLE_BYTES = 10 * 2**20
+MAX_MEDIA_BYTES = 2 * 2**30  # ims.md section 4.8; the length of time is looked at by the job
 
 # Replaced by the language code in MediaURL when a job has several target languages
 # (ims.md section 4.3, third-party).
@@ -157,9 +159,18 @@ class ImsOrders:
             if not text:
                 raise invalid(name, f"TextSource is {editing.text_source}: {role} is required")
             inputs[role.lower()] = self.source(name, text, TRANSLATION_SCHEMES)
+            self._require_size(name, inputs[role.lower()])
         if "subtitle" in inputs:
             self._require_valid_captions(inputs["subtitle"])
         return inputs
+
+    def _require_size(self, name: str, address: ObjectAddress) -> None:
+        stored = self.stored(address)
+        if stored and stored.size > MAX_MEDIA_BYTES:
+            raise invalid(
+                name,
+                f"{address} has {stored.size} bytes; at most {MAX_MEDIA_BYTES} (2 GB) are taken",
+            )
 
     def source(self, name: str, text: str, schemes: tuple[str, ...]) -> ObjectAddress:
         """The existing object that a media id or an address names. Raises `RpcError`."""
@@ -280,6 +291,20 @@ def _translation_work(editing: EditingConfig) -> dict[str, Any]:
         "erase": _erase(editing),
         "burn_in": detail.subtitle_config,
         "bilingual": editing.bilingual_subtitle,
+        "dubbing": _dubbing(editing.speech_translate),
+        "for_fix": editing.need_speech_translate and editing.support_editing,
+        "original_job": editing.original_job_id,
+    }
+
+
+def _dubbing(speech: SpeechTranslate | None) -> dict[str, Any] | None:
+    """The fields of `dubbing.DubbingSpec`; None at subtitle level."""
+    if speech is None:
+        return None
+    return {
+        "voice": (speech.voice_config or {}).get("Voice"),
+        "inside_captions": speech.subtitle_time_force,
+        "skip_songs": bool(speech.skip_song),
     }
 
 

@@ -157,8 +157,15 @@ class EditingConfig(WireModel):
 
     @property
     def srt_type(self) -> SrtType | None:
-        """CustomSrtType, wherever it was written (ims.md section 4.4: sources disagree)."""
-        return self.custom_srt_type or self.detail.custom_srt_type
+        """CustomSrtType: inside SpeechTranslate at speech level, where all sources want it; at
+        subtitle level, where they disagree, at the top or inside (ims.md section 4.4)."""
+        top = None if self.need_speech_translate else self.custom_srt_type
+        return top or self.detail.custom_srt_type
+
+    @property
+    def original_job_id(self) -> str | None:
+        """The job that this one corrects."""
+        return self.speech_translate.original_job_id if self.speech_translate else None
 
     @field_validator("need_face_translate")
     @classmethod
@@ -200,9 +207,12 @@ class EditingConfig(WireModel):
     @model_validator(mode="after")
     def _text_source_fits(self) -> Self:
         if self.text_source == "SubtitleFile" and self.srt_type is None:
-            raise ValueError("TextSource is SubtitleFile: CustomSrtType is required")
+            place = " inside SpeechTranslate" if self.need_speech_translate else ""
+            raise ValueError(f"TextSource is SubtitleFile: CustomSrtType is required{place}")
         if self.text_source == "ALL" and self.need_speech_translate:
             raise ValueError("TextSource ALL is for the subtitle level only")
+        if self.original_job_id and self.text_source != "SubtitleFile":
+            raise ValueError("OriginalJobId corrects captions: TextSource has to be SubtitleFile")
         nested = self.detail.custom_srt_type
         if self.custom_srt_type and nested and self.custom_srt_type != nested:
             raise ValueError("CustomSrtType is given twice, with two values")

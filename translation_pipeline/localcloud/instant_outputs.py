@@ -26,6 +26,7 @@ from translation_pipeline.localcloud.objects import (
 from translation_pipeline.localcloud.oss_errors import OssError
 from translation_pipeline.localcloud.output_keys import output_key
 
+MEDIA_ROLES = ("video", "audio")
 CAPTIONS = compose_srt([Cue(0, 1000, "Instant captions")])
 
 
@@ -53,32 +54,35 @@ class Output:
 
 def outputs_of(job: Job) -> list[Output]:
     """The files in the order in which they are stored, per language the video last."""
-    video = job.inputs.get("video")
+    media = job.inputs.get("video") or job.inputs.get("audio")
     if job.result is not None:
         return [
-            Output(told["role"], told["language"], told["key"], _source(told["role"], video))
+            Output(told["role"], told["language"], told["key"], _source(told["role"], media))
             for told in job.result["outputs"]
         ]
     return [
-        Output(role, language, output_key(job.work, role, language, number), _source(role, video))
-        for number, (role, language) in enumerate(_files(job, video), start=1)
+        Output(role, language, output_key(job.work, role, language, number), _source(role, media))
+        for number, (role, language) in enumerate(_files(job), start=1)
     ]
 
 
-def _files(job: Job, video: ObjectAddress | None) -> list[tuple[str, str]]:
+def _files(job: Job) -> list[tuple[str, str]]:
     """Role and language of each file that the job leaves."""
     if job.kind is JobKind.CAPTION_EXTRACTION:
         return [("captions", name) for name in (["zh", "en"] if job.work["separate"] else [""])]
-    captions = ["target_srt", *(["bilingual_srt"] if job.work["bilingual"] else [])]
-    roles = [*captions, "video"] if video else ["subtitle"]
+    captions = ["target_srt"]
+    captions += ["fix_srt"] if job.work.get("for_fix") else []
+    captions += ["bilingual_srt"] if job.work["bilingual"] else []
+    media = [role for role in MEDIA_ROLES if role in job.inputs]
+    roles = [*captions, *media] if media else ["subtitle"]
     languages = list(job.work["target_keys"])
     if job.fault(MissingLanguage):
         languages.pop()
     return [(role, language) for language in languages for role in roles]
 
 
-def _source(role: str, video: ObjectAddress | None) -> ObjectAddress | None:
-    return video if role == "video" else None
+def _source(role: str, media: ObjectAddress | None) -> ObjectAddress | None:
+    return media if role in MEDIA_ROLES else None
 
 
 class InstantOutputs:

@@ -174,7 +174,7 @@ class JobEngine:
         languages = {output["language"] for output in outputs}
         self._jobs.finish(
             job,
-            {"outputs": outputs},
+            {"outputs": outputs, "dubbing": answer.get("dubbing")},
             billed_minutes=math.ceil(answer["duration_s"] / 60) * len(languages),
         )
 

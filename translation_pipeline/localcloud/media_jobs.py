@@ -3,7 +3,8 @@
 An order is plain JSON: `work` (written by `ims_orders`), `inputs` (role -> path), `output_dir`.
 The answer lists the files in the order in which they are to be stored, video last, so that a
 video in the bucket means that all that belongs to it is there:
-`{"files": [{"role", "language", "path"}, …], "duration_s": …}`.
+`{"files": [{"role", "language", "path"}, …], "duration_s": …}`, at speech level also with
+`"dubbing"`: by language how the voice fits the captions (`dubbing.DubbingReport`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 from translation_pipeline import media
 from translation_pipeline.captions.srt import compose_srt
 from translation_pipeline.localcloud.engine.burn_in import SubtitleStyle
+from translation_pipeline.localcloud.engine.dubbing import DubbingReport, DubbingSpec
 from translation_pipeline.localcloud.engine.errors import JobFailed
 from translation_pipeline.localcloud.engine.geometry import Box, Region
+from translation_pipeline.localcloud.engine.sound import sound_duration_s
 from translation_pipeline.localcloud.engine.subtitle_file import read_subtitle
 from translation_pipeline.localcloud.engine.translate import (
     TranslationSettings,
@@ -27,8 +30,12 @@ from translation_pipeline.localcloud.engine.work import (
     CaptionExtractionSpec,
     VideoTranslationSpec,
     extract_captions,
+    readable_video,
+    translate_audio,
     translate_video,
 )
+
+MAX_DURATION_S = 2 * 3600  # ims.md section 4.8
 
 logger = logging.getLogger(__name__)
 
@@ -60,35 +67,44 @@ def video_translation(order: dict[str, Any]) -> dict[str, Any]:
     A language that fails is absent from the answer while others succeed, as the service does it;
     when none succeeds, the first failure is the job's.
     """
-    if order["work"]["level"] == "speech":
-        raise JobFailed(
-            "SpeechLevelUnavailable",
-            "This stand-in does not translate speech. Send NeedSpeechTranslate false and a "
-            "SubtitleTranslate object for the subtitle level.",
-        )
+    duration_s = _duration_s(order["inputs"])
+    _require_length(duration_s)
     files: list[dict[str, str]] = []
+    reports: dict[str, Any] = {}
     failures: dict[str, JobFailed] = {}
     for language in order["work"]["target_keys"]:
         try:
-            files += _translated(order, language)
+            of_language, report = _translated(order, language)
+            files += of_language
+            if report is not None:
+                reports[language] = report.as_json()
         except JobFailed as failure:  # noqa: PERF203  (a few languages, minutes each)
             logger.warning("%s was not translated: %s", language, failure)
             failures[language] = failure
     if not files:
         raise next(iter(failures.values()))
-    return {"files": files, "duration_s": _duration_s(order["inputs"])}
+    return {"files": files, "duration_s": duration_s, **({"dubbing": reports} if reports else {})}
 
 
-def _translated(order: dict[str, Any], language: str) -> list[dict[str, str]]:
-    output_dir = Path(order["output_dir"]) / language
+def _translated(
+    order: dict[str, Any], language: str
+) -> tuple[list[dict[str, str]], DubbingReport | None]:
+    """The files of one language, and how its voice fits where there is one."""
+    output_dir, inputs = Path(order["output_dir"]) / language, order["inputs"]
     output_dir.mkdir(parents=True)
-    if "video" not in order["inputs"]:
-        return [_file("subtitle", language, _translate_subtitle(order, language, output_dir))]
-    result = translate_video(_translation_spec(order, language, output_dir))
+    if "video" not in inputs and "audio" not in inputs:
+        path = _translate_subtitle(order, language, output_dir)
+        return [_file("subtitle", language, path)], None
+    role, translate = (
+        ("video", translate_video) if "video" in inputs else ("audio", translate_audio)
+    )
+    result = translate(_translation_spec(order, Path(inputs[role]), language, output_dir))
     files = [_file("target_srt", language, result.target_srt)]
+    if order["work"].get("for_fix"):
+        files.append(_file("fix_srt", language, result.target_srt))
     if result.bilingual_srt is not None:
         files.append(_file("bilingual_srt", language, result.bilingual_srt))
-    return [*files, _file("video", language, result.video)]
+    return [*files, _file(role, language, result.video)], result.dubbing
 
 
 def _translate_subtitle(order: dict[str, Any], language: str, output_dir: Path) -> Path:
@@ -104,17 +120,29 @@ def _translate_subtitle(order: dict[str, Any], language: str, output_dir: Path) 
 
 def _duration_s(inputs: dict[str, str]) -> float:
     if "video" in inputs:
-        return media.probe(Path(inputs["video"])).duration_s
+        with readable_video():
+            return media.probe(Path(inputs["video"])).duration_s
+    if "audio" in inputs:
+        return sound_duration_s(Path(inputs["audio"]))
     return read_subtitle(Path(inputs["subtitle"]))[-1].end_ms / 1000
 
 
+def _require_length(duration_s: float) -> None:
+    if duration_s > MAX_DURATION_S:
+        raise JobFailed(
+            "VideoTooLong",
+            f"The input plays for {duration_s / 3600:.2f} hours; the service takes "
+            f"{MAX_DURATION_S // 3600} hours at the most. Cut it into parts.",
+        )
+
+
 def _translation_spec(
-    order: dict[str, Any], language: str, output_dir: Path
+    order: dict[str, Any], source: Path, language: str, output_dir: Path
 ) -> VideoTranslationSpec:
     work, inputs = order["work"], order["inputs"]
     erase, ocr_area, style = work["erase"], work["ocr_area"], work["burn_in"]
     return VideoTranslationSpec(
-        video=Path(inputs["video"]),
+        video=source,
         output_dir=output_dir,
         source_language=work["source_language"],
         target_language=language,
@@ -125,6 +153,7 @@ def _translation_spec(
         erase=tuple(Box(*box) for box in erase) if isinstance(erase, list) else erase,
         burn_in=None if style is None else SubtitleStyle.from_ims(style),
         bilingual=work["bilingual"],
+        dubbing=DubbingSpec(**work["dubbing"]) if work.get("dubbing") else None,
         threads=order.get("threads"),
     )
 

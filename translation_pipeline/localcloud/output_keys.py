@@ -6,7 +6,7 @@ import time
 from pathlib import PurePosixPath
 from typing import Any
 
-SIDECAR_SUFFIXES = {"target_srt": ".srt", "bilingual_srt": ".bilingual.srt"}
+SIDECAR_SUFFIXES = {"target_srt": ".srt", "bilingual_srt": ".bilingual.srt", "fix_srt": ".fix.srt"}
 
 
 def output_key(work: dict[str, Any], role: str, language: str, number: int) -> str:

@@ -461,7 +461,7 @@ class TestRealWork:
             )
             broken = ims.extract(source=f"oss://{SOURCE}/broken.mp4")
             self.check_results(second, ims, captions, translation)
-            assert ims.ended_smart_job(speech).error_code == "SpeechLevelUnavailable"
+            assert ims.ended_smart_job(speech).error_code == "UnreadableVideo"
             failed = ims.ended_caption_job(broken)
             assert failed.status == "Fail"
             assert json.loads(failed.result)["Code"] == "UnreadableVideo"

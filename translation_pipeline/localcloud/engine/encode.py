@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import av
 import imageio_ffmpeg
+import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from translation_pipeline.localcloud.engine.burn_in import CAPTIONS_FILE, FONTS_FOLDER
 from translation_pipeline.localcloud.engine.errors import JobFailed
+from translation_pipeline.localcloud.engine.sound import RATE_HZ, Samples, opened_sound
 from translation_pipeline.media import opened_video
 
 COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3"})  # what players expect in an mp4
@@ -31,6 +34,12 @@ VIDEO_OPTIONS = (
     *("-fps_mode:v", "vfr", "-enc_time_base:v", "demux"),
 )
 AUDIO_OPTIONS = ("-c:a", "aac", "-b:a", "160k")
+LOUDEST = 0.84  # of full scale: AAC may come out a little louder than it went in
+LIMITER = f"alimiter=limit={LOUDEST}:level=0:latency=1"
+SOUND_MUXERS = {
+    ".m4a": (*AUDIO_OPTIONS, "-f", "mp4"),
+    ".wav": ("-c:a", "pcm_s16le", "-f", "wav"),
+}
 MP4_OPTIONS = ("-map_metadata", "0", "-movflags", "+faststart", "-f", "mp4")
 EVEN_SIZE = "crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0"  # yuv420p needs it
 LAST_WORDS = 400  # characters of the encoder's complaint that a message carries
@@ -49,8 +58,10 @@ class FrameStream:
     colour_options: tuple[str, ...]  # as `colour_options` gives them
 
 
-def copy_to_mp4(video: Path, output: Path) -> None:
+def copy_to_mp4(video: Path, output: Path, *, sound: Path | None = None) -> None:
     """Put the streams of `video` into an mp4, without encoding what an mp4 may hold as it is.
+
+    With `sound`, the sound of that file takes the place of the video's own.
 
     Raises:
         JobFailed: `EncodingFailed`.
@@ -58,18 +69,19 @@ def copy_to_mp4(video: Path, output: Path) -> None:
     with opened_video(video) as (_, stream):
         copies = stream.codec_context.name == "h264"
     video_options = ("-c:v", "copy") if copies else ("-vf", EVEN_SIZE, *VIDEO_OPTIONS)
-    _run(["-i", _file(video), *_stream_options(video, 0), *video_options], output)
+    _run([*_inputs(video, sound), *video_options], output)
 
 
-def burn_into(video: Path, overlay: Path, output: Path) -> None:
+def burn_into(video: Path, overlay: Path, output: Path, *, sound: Path | None = None) -> None:
     """Encode `video` with the captions of the `overlay` folder (see `burn_in.write_overlay`).
+
+    With `sound`, the sound of that file takes the place of the video's own.
 
     Raises:
         JobFailed: `EncodingFailed`.
     """
     filters = ("-vf", f"{EVEN_SIZE},{_overlay_filter()}")
-    arguments = ["-i", _file(video), *_stream_options(video, 0), *filters, *VIDEO_OPTIONS]
-    _run(arguments, output, folder=overlay)
+    _run([*_inputs(video, sound), *filters, *VIDEO_OPTIONS], output, folder=overlay)
 
 
 def encode_frames(
@@ -87,7 +99,22 @@ def encode_frames(
         *VIDEO_OPTIONS,
         *stream.colour_options,
     ]
-    _run(arguments, output, folder=overlay, stream=stream)
+    _run(arguments, output, folder=overlay, feed=partial(_write_nut, stream))
+
+
+def encode_sound(blocks: Iterable[Samples], channels: int, output: Path) -> None:
+    """Write sound made in Python, never louder than `LOUDEST`, as .m4a (AAC) or .wav.
+
+    Raises:
+        JobFailed: `EncodingFailed`. What iterating over the blocks raises passes through.
+    """
+    raw = ("-f", "f32le", "-ar", str(RATE_HZ), "-ac", str(channels), "-i", "pipe:0")
+    _run(
+        [*raw, "-af", LIMITER],
+        output,
+        muxer=SOUND_MUXERS[output.suffix],
+        feed=partial(_write_samples, blocks),
+    )
 
 
 def colour_options(stream: VideoStream) -> tuple[str, ...]:
@@ -113,8 +140,15 @@ def _overlay_filter() -> str:
     return f"ass=f={CAPTIONS_FILE}:fontsdir={FONTS_FOLDER}"
 
 
+def _inputs(video: Path, sound: Path | None) -> list[str]:
+    """The video, the file with other sound if there is one, and what is taken from each."""
+    if sound is None:
+        return ["-i", _file(video), *_stream_options(video, 0)]
+    return ["-i", _file(video), "-i", _file(sound), *_stream_options(sound, 1)]
+
+
 def _stream_options(sound_of: Path, sound_input: int) -> list[str]:
-    with opened_video(sound_of) as (container, _):
+    with opened_sound(sound_of) as container:
         codecs = {stream.codec_context.name for stream in container.streams.audio}
     audio_options = ("-c:a", "copy") if codecs <= COPIED_AUDIO else AUDIO_OPTIONS
     return ["-map", "0:V:0", "-map", f"{sound_input}:a?", *audio_options]
@@ -124,37 +158,41 @@ def _run(
     arguments: list[str],
     output: Path,
     *,
+    muxer: tuple[str, ...] = MP4_OPTIONS,
     folder: Path | None = None,
-    stream: FrameStream | None = None,
+    feed: Callable[[IO[bytes]], None] | None = None,
 ) -> None:
-    """Run the encoder; the output appears under its name only when it is whole."""
-    partial = output.with_name(f".{output.name}.partial")
+    """Run the encoder; the output appears under its name only when it is whole.
+
+    `feed` writes what the encoder reads from its standard input.
+    """
+    unfinished = output.with_name(f".{output.name}.partial")
     program = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-y"]
-    placed = [*arguments, *MP4_OPTIONS, _file(partial)]
-    words_of_input = [] if stream else ["-nostdin"]
+    placed = [*arguments, *muxer, _file(unfinished)]
+    words_of_input = [] if feed else ["-nostdin"]
     try:
         with tempfile.TemporaryFile() as complaints:
             process = subprocess.Popen(
                 [*program, *words_of_input, *placed],
-                stdin=subprocess.PIPE if stream else subprocess.DEVNULL,
+                stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
                 cwd=folder,
             )
             with process:
-                _feed(process, stream)
+                _feed(process, feed)
             if process.returncode != 0:
                 raise JobFailed("EncodingFailed", _last_words(complaints, process.returncode))
-        partial.replace(output)
+        unfinished.replace(output)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
-def _feed(process: subprocess.Popen[bytes], stream: FrameStream | None) -> None:
-    if stream is None or process.stdin is None:
+def _feed(process: subprocess.Popen[bytes], feed: Callable[[IO[bytes]], None] | None) -> None:
+    if feed is None or process.stdin is None:
         return
     try:
-        _write_nut(stream, process.stdin)
+        feed(process.stdin)
     except BrokenPipeError:
         pass  # the encoder has stopped and says why
     except BaseException:
@@ -172,6 +210,12 @@ def _write_nut(stream: FrameStream, pipe: IO[bytes]) -> None:
         for frame in stream.frames:
             container.mux(raw.encode(frame))
         container.mux(raw.encode(None))
+
+
+def _write_samples(blocks: Iterable[Samples], pipe: IO[bytes]) -> None:
+    for block in blocks:
+        pipe.write(np.ascontiguousarray(block.T).tobytes())
+    pipe.close()
 
 
 def _last_words(complaints: IO[bytes], returncode: int) -> str:

@@ -16,8 +16,13 @@ class JobFailed(Exception):  # noqa: N818
     FontMissing                     no installed font covers the characters of the text
     TranslationPairUnsupported      nothing that is set up translates between the two languages
     TranslationFailed               the translator answered wrongly or not at all
-    SpeechRecognitionUnavailable    the job asks for text from speech
-    SpeechLevelUnavailable          the job asks for translated speech
+    SpeechRecognitionUnavailable    the job asks for text from speech, and no model is set up
+    NoAudioStream                   it asks for speech, and the video has no sound
+    NoSpeechFound                   nobody was understood in a sound file
+    UnreadableSound                 the sound does not decode
+    VoiceMissing                    no voice speaks the target language, or this text of it
+    NothingToSay                    no caption has a word to be spoken
+    VideoTooLong                    longer than the service takes
     EncodingFailed                  the encoder stopped; its last words are in the message
     ==============================  ==========================================================
     """

@@ -18,17 +18,27 @@ from typing import Literal
 from translation_pipeline.captions.srt import Cue, compose_srt
 from translation_pipeline.localcloud.engine.burn_in import OverlayLine, SubtitleStyle, write_overlay
 from translation_pipeline.localcloud.engine.caption_reader import CaptionReading, read_captions
+from translation_pipeline.localcloud.engine.dubbing import (
+    DubbingReport,
+    DubbingSpec,
+    dub,
+    require_voice,
+)
 from translation_pipeline.localcloud.engine.encode import burn_into, copy_to_mp4, encode_frames
 from translation_pipeline.localcloud.engine.erase import Erasure, erased, erasures_of
 from translation_pipeline.localcloud.engine.errors import JobFailed
 from translation_pipeline.localcloud.engine.geometry import Box, Region
-from translation_pipeline.localcloud.engine.subtitle_file import read_subtitle, split_bilingual
-from translation_pipeline.localcloud.engine.translate import (
-    TranslationSettings,
-    Translator,
-    translate_cues,
-    translator_for,
+from translation_pipeline.localcloud.engine.recognise import (
+    RecogniserSettings,
+    recognise,
+    require_recogniser,
 )
+from translation_pipeline.localcloud.engine.sound import (
+    channels_of,
+    no_audio,
+    sound_duration_s,
+)
+from translation_pipeline.localcloud.engine.text_source import Captions, TextSource
 from translation_pipeline.media import MediaInfo, UnreadableVideo, probe
 
 BOTTOM_QUARTER = Region(0.75, 1, 0, 1)  # the service's default `roi`
@@ -62,9 +72,12 @@ class ExtractionResult:
 
 @dataclass(frozen=True)
 class VideoTranslationSpec:
-    """A SubmitVideoTranslationJob at subtitle level for one target language (ims.md section 4)."""
+    """A SubmitVideoTranslationJob for one target language (ims.md section 4).
 
-    video: Path
+    With `dubbing` it is one at speech level: the translation is spoken, too.
+    """
+
+    video: Path  # or a sound file, for `translate_audio`
     output_dir: Path
     source_language: str
     target_language: str
@@ -75,17 +88,19 @@ class VideoTranslationSpec:
     erase: Literal["auto"] | tuple[Box, ...] | None = None
     burn_in: SubtitleStyle | None = None
     bilingual: bool = False
-    threads: int | None = None  # for reading pictures; None: all cores
+    dubbing: DubbingSpec | None = None
+    threads: int | None = None  # for reading pictures and listening; None: all cores
 
 
 @dataclass(frozen=True)
 class TranslationResult:
     """The files of a finished translation; the source SRT is missing where nobody knows it."""
 
-    video: Path
+    video: Path  # the translated file: a video, or sound where sound was translated
     target_srt: Path
     source_srt: Path | None
     bilingual_srt: Path | None
+    dubbing: DubbingReport | None = None  # at speech level
 
 
 def extract_captions(spec: CaptionExtractionSpec) -> ExtractionResult:
@@ -95,7 +110,7 @@ def extract_captions(spec: CaptionExtractionSpec) -> ExtractionResult:
         JobFailed: `UnreadableVideo`; `NoCaptionsFound`, since an empty SRT that counts as success
             would make every later step fail for a reason that nobody sees.
     """
-    with _readable(spec.video):
+    with readable_video():
         readings = read_captions(
             spec.video, spec.region, fps=spec.fps, language=spec.language, threads=spec.threads
         )
@@ -115,39 +130,36 @@ def extract_captions(spec: CaptionExtractionSpec) -> ExtractionResult:
 
 
 def translate_video(spec: VideoTranslationSpec) -> TranslationResult:
-    """Translate the captions of a video; erase the old ones and burn in the new ones if asked.
+    """Translate the captions of a video, and speak them if asked; erase the old captions and burn
+    in the new ones if asked.
 
     Raises:
         JobFailed: with any code that `JobFailed` lists.
     """
-    with _readable(spec.video):
-        return _Translation(spec, probe(spec.video)).run()
+    with readable_video():
+        return _VideoTranslation(spec, probe(spec.video)).run()
 
 
-@dataclass(frozen=True)
-class _Captions:
-    """The cues in both languages, one for one; the source is empty where nobody knows it."""
+def translate_audio(spec: VideoTranslationSpec) -> TranslationResult:
+    """Translate the speech of a sound file into a WAV file.
 
-    source: Sequence[Cue]
-    target: Sequence[Cue]
-
-    @property
-    def bilingual(self) -> list[Cue]:
-        return [
-            Cue(target.start_ms, target.end_ms, f"{target.text}\n{source.text}")
-            for source, target in zip(self.source, self.target, strict=True)
-        ]
+    Raises:
+        JobFailed: with any code that `JobFailed` lists.
+    """
+    return _Translation(spec, sound_duration_s(spec.video)).run()
 
 
 class _Translation:
-    """One job at work; what was read from the picture serves translating and erasing."""
+    """One job at work, on a file that has sound alone: the `Senses` of its text source, too."""
 
-    def __init__(self, spec: VideoTranslationSpec, info: MediaInfo) -> None:
+    def __init__(self, spec: VideoTranslationSpec, duration_s: float) -> None:
         self.spec = spec
-        self.info = info
+        self.duration_s = duration_s
 
     def run(self) -> TranslationResult:
         spec = self.spec
+        if spec.dubbing is not None:
+            require_voice(spec.target_language)
         captions = self._captions()
         if spec.bilingual and not captions.source:
             raise JobFailed(
@@ -156,8 +168,9 @@ class _Translation:
                 "BilingualSrtSrcFirst or BilingualSrtTgtFirst file.",
             )
         folder = spec.output_dir
+        media, dubbing = self._write_media(captions)
         return TranslationResult(
-            video=self._write_video(captions),
+            video=media,
             target_srt=_write_srt(captions.target, folder / f"{spec.target_language}.srt"),
             source_srt=_write_srt(captions.source, folder / "source.srt")
             if captions.source
@@ -165,7 +178,66 @@ class _Translation:
             bilingual_srt=_write_srt(captions.bilingual, folder / "bilingual.srt")
             if spec.bilingual
             else None,
+            dubbing=dubbing,
         )
+
+    def read(self) -> list[Cue]:
+        return []
+
+    def hear(self) -> list[Cue]:
+        spec = self.spec
+        return recognise(
+            spec.video,
+            spec.source_language,
+            RecogniserSettings.from_environment(),
+            duration_s=self.duration_s,
+            threads=spec.threads,
+        )
+
+    def require_hearing(self) -> None:
+        if not channels_of(self.spec.video):
+            raise no_audio(self.spec.video)
+        require_recogniser(
+            RecogniserSettings.from_environment(),
+            f"TextSource {self.spec.text_source} takes the text from speech",
+        )
+
+    def no_text(self, also: str) -> JobFailed:
+        return JobFailed("NoSpeechFound", f"Nobody was understood in {self.spec.video.name}.{also}")
+
+    def _captions(self) -> Captions:
+        spec = self.spec
+        return TextSource(
+            name=spec.text_source,
+            source_language=spec.source_language,
+            target_language=spec.target_language,
+            senses=self,
+            subtitle=spec.subtitle,
+            subtitle_type=spec.subtitle_type,
+        ).captions()
+
+    def _write_media(self, captions: Captions) -> tuple[Path, DubbingReport | None]:
+        output = self.spec.output_dir / f"{self.spec.target_language}.wav"
+        return output, self._dub(captions, self.spec.dubbing or DubbingSpec(), output)
+
+    def _dub(self, captions: Captions, dubbing: DubbingSpec, output: Path) -> DubbingReport:
+        spec = self.spec
+        return dub(
+            spec.video,
+            captions.target,
+            spec.target_language,
+            dubbing,
+            output,
+            duration_s=self.duration_s,
+        )
+
+
+class _VideoTranslation(_Translation):
+    """One job on a video; what was read from the picture serves translating and erasing."""
+
+    def __init__(self, spec: VideoTranslationSpec, info: MediaInfo) -> None:
+        super().__init__(spec, info.duration_s)
+        self.info = info
 
     @property
     def _area(self) -> Region:
@@ -180,62 +252,33 @@ class _Translation:
         language = READER_LANGUAGES.get(self.spec.source_language)
         return read_captions(self.spec.video, region, language=language, threads=self.spec.threads)
 
-    def _captions(self) -> _Captions:
-        spec = self.spec
-        if spec.text_source == "SubtitleFile":
-            return self._captions_of_file()
-        if spec.text_source not in ("OCR", "OCR_ASR", "ALL"):
-            raise JobFailed(
-                "SpeechRecognitionUnavailable",
-                f"TextSource {spec.text_source} takes the text from speech, which is not set up "
-                "here. Use OCR for burnt-in captions, or SubtitleFile.",
-            )
-        translator = self._translator()  # before the long reading, since it may not exist
-        if not self.readings:
-            raise _no_captions(spec.video, self._area)
-        return self._translated([reading.cue for reading in self.readings], translator)
+    def read(self) -> list[Cue]:
+        return [reading.cue for reading in self.readings]
 
-    def _captions_of_file(self) -> _Captions:
-        cues = read_subtitle(self.spec.subtitle)
-        match self.spec.subtitle_type:
-            case "SourceSrt":
-                return self._translated(cues, self._translator())
-            case "TargetSrt":
-                return _Captions(source=(), target=cues)
-            case "BilingualSrtSrcFirst":
-                return _Captions(*split_bilingual(cues))
-            case "BilingualSrtTgtFirst":
-                target, source = split_bilingual(cues)
-                return _Captions(source, target)
-            case other:
-                raise JobFailed(
-                    "InvalidParameter",
-                    f"CustomSrtType is {other!r}; with TextSource SubtitleFile it has to be "
-                    "SourceSrt, TargetSrt, BilingualSrtSrcFirst or BilingualSrtTgtFirst.",
-                )
+    def no_text(self, also: str) -> JobFailed:
+        return _no_captions(self.spec.video, self._area, also)
 
-    def _translator(self) -> Translator:
-        settings = TranslationSettings.from_environment()
-        return translator_for(self.spec.source_language, self.spec.target_language, settings)
-
-    def _translated(self, cues: Sequence[Cue], translator: Translator) -> _Captions:
-        source = self.spec.source_language
-        return _Captions(cues, translate_cues(cues, translator, source_language=source))
-
-    def _write_video(self, captions: _Captions) -> Path:
-        video, output = self.spec.video, self.spec.output_dir / f"{self.spec.target_language}.mp4"
-        erasures = self._erasures()
-        with tempfile.TemporaryDirectory(prefix="captions-") as folder:
+    def _write_media(self, captions: Captions) -> tuple[Path, DubbingReport | None]:
+        spec, output = self.spec, self.spec.output_dir / f"{self.spec.target_language}.mp4"
+        with tempfile.TemporaryDirectory(prefix="translation-") as folder:
             overlay = self._write_overlay(captions, Path(folder))
-            if erasures:
-                encode_frames(erased(video, erasures), video, output, overlay=overlay)
-            elif overlay:
-                burn_into(video, overlay, output)
-            else:
-                copy_to_mp4(video, output)
-        return output
+            sound, report = None, None
+            if spec.dubbing is not None:
+                sound = Path(folder) / "sound.m4a"
+                report = self._dub(captions, spec.dubbing, sound)
+            self._write_video(output, overlay, sound)
+        return output, report
 
-    def _write_overlay(self, captions: _Captions, folder: Path) -> Path | None:
+    def _write_video(self, output: Path, overlay: Path | None, sound: Path | None) -> None:
+        video, erasures = self.spec.video, self._erasures()
+        if erasures:
+            encode_frames(erased(video, erasures), sound or video, output, overlay=overlay)
+        elif overlay:
+            burn_into(video, overlay, output, sound=sound)
+        else:
+            copy_to_mp4(video, output, sound=sound)
+
+    def _write_overlay(self, captions: Captions, folder: Path) -> Path | None:
         style = self.spec.burn_in
         if style is None or style.is_hidden:
             return None
@@ -263,19 +306,20 @@ class _Translation:
 
 
 @contextmanager
-def _readable(video: Path) -> Iterator[None]:
+def readable_video() -> Iterator[None]:
+    """Turns what is wrong with a video into JobFailed `UnreadableVideo`."""
     try:
         yield
     except UnreadableVideo as error:
         raise JobFailed("UnreadableVideo", str(error)) from error
 
 
-def _no_captions(video: Path, region: Region) -> JobFailed:
+def _no_captions(video: Path, region: Region, also: str = "") -> JobFailed:
     return JobFailed(
         "NoCaptionsFound",
         f"No text was read in {video.name} between {region.top:.0%} and {region.bottom:.0%} of "
         f"its height and {region.left:.0%} and {region.right:.0%} of its width. Look at a frame "
-        "and choose the area that holds the captions.",
+        f"and choose the area that holds the captions.{also}",
     )
 
 
