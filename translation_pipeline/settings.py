@@ -27,6 +27,9 @@ IMS_REGIONS = (
     "ap-southeast-1",
     "us-west-1",
 )
+# Sources contradict each other on it (ims.md section 4.6); docs/settings.md says how to find out.
+SUBTITLE_Y_FROM = ("top", "bottom")
+
 # A person decides; or the setting did: give up, or send again and perhaps pay twice.
 WHEN_UNKNOWN = ("ask", "fail", "send-again")
 
@@ -76,6 +79,8 @@ class Settings:
     nightly: Nightly | None = Nightly()
     notify: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of apprise; they hold secrets."""
+    subtitle_y_from: str = "top"
+    """The edge from which IMS counts a subtitle's Y; one of `SUBTITLE_Y_FROM`."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -114,6 +119,7 @@ class Settings:
             settle_s=_positive(env, "SETTLE_S", cls.settle_s, or_zero=True),
             nightly=_nightly(env),
             notify=tuple(env.get(PREFIX + "NOTIFY", "").split()),
+            subtitle_y_from=_one_of(env, "SUBTITLE_Y_FROM", SUBTITLE_Y_FROM),
         )
 
 

@@ -23,6 +23,7 @@ from translation_pipeline.catalog.decisions import (
     BurnInOrNone,
     CaptionProfiles,
     CaptionRegion,
+    CaptionsAre,
     Erase,
     LanguageCode,
     NotEmpty,
@@ -30,7 +31,9 @@ from translation_pipeline.catalog.decisions import (
     Pattern,
     Prefix,
     SourceLanguage,
+    Speech,
     TargetLanguage,
+    TextSource,
 )
 from translation_pipeline.catalog.patterns import KeyPattern
 from translation_pipeline.catalog.problems import Problem, problem, problems_of, report
@@ -75,10 +78,20 @@ class TitleRule(Part):
         validate_default=True,
         description='Write where the SRT files are, such as "incoming/{title}/{video}.srt".',
     )
-    provided_srt_is: Literal["source", "target"] | None = Field(
+    provided_srt_is: CaptionsAre | None = Field(
         None,
         validate_default=True,
-        description="Choose source or target: the language that the SRT files are in.",
+        description="Choose source, target, bilingual_source_first or bilingual_target_first: what "
+        "the SRT files hold.",
+    )
+    text_source: TextSource | None = Field(
+        None,
+        description="Choose ocr_asr (captions in the picture, else speech), ocr, asr or all "
+        "(speech, corrected by the captions; subtitle level only).",
+    )
+    speech: Speech | None = Field(None, description="Write a set such as {voice: zhiyan_emo}.")
+    support_editing: bool = Field(
+        False, description="Choose true (the service keeps what a correction needs) or false."
     )
     erase: Erase = Field(
         description="Choose none (the old captions stay), auto (they are found and erased) or "
@@ -99,10 +112,21 @@ class TitleRule(Part):
     budget: Budget | None = Field(
         None, description="Write caps such as {per_run: 500, currency: CNY}."
     )
-    output: Pattern = Field(
-        KeyPattern("translated/{title}/{language}/{video}.{language}.{id}.mp4"),
+    output: Pattern | None = Field(
+        None,
         description="Write a key that ends in .mp4 and has {title}, {video}, {language}, {id}.",
     )
+
+    @property
+    def output_pattern(self) -> KeyPattern:
+        """Where translated videos go: as decided, else beside the source, in the same folder."""
+        return self.output or _beside(self.match)
+
+    def ocr_area(self) -> tuple[float, float, float, float] | None:
+        """Where a direct translation looks for captions, as x, y, width, height."""
+        if self.captions != "direct" or self.caption_region is None:
+            return None
+        return self.caption_region.as_box().as_tuple()
 
     def erase_areas(self) -> Literal["auto"] | tuple[tuple[float, float, float, float], ...] | None:
         """What to erase, as plain values: nothing, what the service finds, or x, y, w, h."""
@@ -129,7 +153,9 @@ class TitleRule(Part):
 
     @field_validator("output")
     @classmethod
-    def _output_is_one_mp4_per_job(cls, output: KeyPattern) -> KeyPattern:
+    def _output_is_one_mp4_per_job(cls, output: KeyPattern | None) -> KeyPattern | None:
+        if output is None:
+            return None
         # The service demands the extension (ims.md section 4.3).
         if not output.text.endswith(".mp4"):
             raise problem(f"{output} does not end in .mp4", "Translated videos are mp4: end so.")
@@ -183,12 +209,37 @@ class TitleRule(Part):
             return None
         if captions in ("direct", "review"):
             raise _only_for_provided(captions)
-        if is_in == "target" and pattern and "language" not in pattern.fields:
+        if is_in != "source" and pattern and "language" not in pattern.fields:
             raise problem(
-                "is target, but provided_srt names one file for all languages",
+                f"is {is_in}, but provided_srt names one file for all languages",
                 "Put {language} into provided_srt.",
             )
         return is_in
+
+    @field_validator("text_source")
+    @classmethod
+    def _text_source_is_for_direct(cls, text: str | None, info: ValidationInfo) -> str | None:
+        captions = info.data.get("captions")
+        if text is not None and captions in ("review", "provided"):
+            raise problem(
+                f"is not used with captions: {captions}", "Write captions: direct, or remove this."
+            )
+        if text == "all" and info.data.get("level") == "speech":
+            raise problem("is all, which only level: subtitle knows", "Choose ocr_asr, ocr or asr.")
+        return text
+
+    @field_validator("speech")
+    @classmethod
+    def _speech_is_for_its_level(cls, speech: Speech | None, info: ValidationInfo) -> Speech | None:
+        if speech is not None and info.data.get("level") == "subtitle":
+            raise problem("is not used with level: subtitle", "Write level: speech, or remove it.")
+        return speech
+
+
+def _beside(match: KeyPattern) -> KeyPattern:
+    folder = match.text.rpartition("/")[0]
+    name = "{video}" if "{title}" in folder else "{title}.{video}"
+    return KeyPattern(f"{folder}/{name}.{{language}}.{{id}}.mp4".lstrip("/"))
 
 
 class RuleMatch(NamedTuple):
@@ -304,7 +355,7 @@ def _conflicts(data: dict[str, Any]) -> list[Problem]:
     """What is wrong between fields of different parts, found also while other problems exist."""
     rules = data.get("titles")
     patterns = [
-        (index, match, _pattern(rule.get("output")) or _default_output())
+        (index, match, _pattern(rule.get("output")) or _beside(match))
         for index, rule in enumerate(rules if isinstance(rules, list) else [])
         if isinstance(rule, dict) and (match := _pattern(rule.get("match")))
     ]
@@ -321,7 +372,7 @@ def _conflicts(data: dict[str, Any]) -> list[Problem]:
         common = match.common_key(output)
         if common is not None:
             wrong = f"matches translated videos too, such as {common}: they would be translated"
-            remedy = "Use another output_bucket, or a folder of its own for sources."
+            remedy = "Use another output_bucket, or name a folder that no rule matches in output."
             problems.append(Problem(("titles", index, "match"), wrong, remedy))
     return problems
 
@@ -331,8 +382,3 @@ def _pattern(text: Any) -> KeyPattern | None:
         return KeyPattern(text) if isinstance(text, str) else None
     except ValueError:
         return None
-
-
-def _default_output() -> KeyPattern:
-    default: KeyPattern = TitleRule.model_fields["output"].default
-    return default

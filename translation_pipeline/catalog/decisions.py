@@ -29,7 +29,12 @@ from translation_pipeline.errors import ConfigurationError
 
 LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,}(-[A-Za-z0-9]+)*")
 ALL_LANGUAGES: Final = "all"  # among caption profiles
-FONT_SIZES: Final = {"small": 60, "standard": 95, "large": 130}  # ims.md section 4.6
+# What a caption file for a translation holds, and where the service takes the words from without
+# one (ims.md section 4.4).
+CaptionsAre = Literal["source", "target", "bilingual_source_first", "bilingual_target_first"]
+TextSource = Literal["ocr_asr", "ocr", "asr", "all"]
+# The guide calls the middle one standard (ims.md section 4.6).
+FONT_SIZES: Final = {"small": 60, "medium": 95, "standard": 95, "large": 130}
 
 
 def _bucket(name: str) -> str:
@@ -155,8 +160,8 @@ class BurnIn(Part):
     picture with the origin at the top left; what is None is left to the service.
     """
 
-    style: Literal["small", "standard", "large"] = Field(
-        description="Choose small, standard or large."
+    style: Literal["small", "medium", "standard", "large"] = Field(
+        description="Choose small, medium (also called standard) or large."
     )
     font: str | None = Field(None, min_length=1, description="Write a font's name.")
     font_size: int | None = Field(None, ge=1, le=400, description="Write a size from 1 to 400.")
@@ -189,6 +194,20 @@ class BurnIn(Part):
             "AdaptMode": "AutoWrap",
         }
         return {name: value for name, value in config.items() if value is not None}
+
+
+class Speech(Part):
+    """How the new voices are made (ims.md section 4.5). What is absent is left to the service."""
+
+    voice: str | None = Field(
+        None, min_length=1, description="Write a voice's name, such as zhiyan_emo."
+    )
+    only_at_captions: bool | None = Field(
+        None, description="Choose true (speech is translated only while captions show) or false."
+    )
+    skip_song: bool | None = Field(
+        None, description="Choose true (singing without music is left alone) or false."
+    )
 
 
 class CaptionProfile(Part):

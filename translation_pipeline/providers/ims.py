@@ -55,17 +55,25 @@ class ImsProvider:
 
     name = "ims"
 
-    def __init__(self, endpoint: str, protocol: str, region: str) -> None:
+    def __init__(
+        self, endpoint: str, protocol: str, region: str, subtitle_y_from: str = "top"
+    ) -> None:
         self._endpoint = endpoint
         self._protocol = protocol
         self._region = region
+        self._subtitle_y_from = subtitle_y_from
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="ims")
         self._pages_of_last_sweep = 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ImsProvider:
         """The IMS that the settings name."""
-        return cls(settings.ims_endpoint, settings.ims_protocol, settings.region)
+        return cls(
+            settings.ims_endpoint,
+            settings.ims_protocol,
+            settings.region,
+            settings.subtitle_y_from,
+        )
 
     @cached_property
     def _client(self) -> Any:
@@ -158,7 +166,9 @@ class ImsProvider:
         from alibabacloud_ice20201109 import models
 
         assert isinstance(submission.request, TranslationRequest)  # noqa: S101 - narrows the type
-        fields = translation_fields(submission.request, self._region)
+        fields = translation_fields(
+            submission.request, self._region, subtitle_y_from=self._subtitle_y_from
+        )
         response = self._client.submit_video_translation_job(
             models.SubmitVideoTranslationJobRequest(
                 input_config=fields["InputConfig"],

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.decisions import CaptionsAre, TextSource
 
 EXTRACTION = "extraction"
 TRANSLATION = "translation"
@@ -36,9 +37,12 @@ class ExtractionRequest:
 class TranslationRequest:
     """Translate one video into one language.
 
-    `captions_are` tells what the caption object holds: `source` or `target` language, None
-    without one. `erase` is None, "auto", or boxes (x, y, width, height) as fractions.
-    `subtitle_style` is None when nothing is burnt in, else the service's SubtitleConfig.
+    `captions_are` tells what the caption object holds, None without one: then `text_source` says
+    where the service takes the words from. `erase` is None, "auto", or boxes (x, y, width, height)
+    as fractions, like `ocr_area`. `subtitle_style` is None when nothing is burnt in, else the
+    service's SubtitleConfig with the origin at the top left. None means undecided in the last
+    fields too: the service's own default holds. `original_job` is the service's id of the job that
+    this one corrects.
     """
 
     video: ObjectAddress
@@ -47,10 +51,17 @@ class TranslationRequest:
     source_language: str
     target_language: str
     captions: ObjectAddress | None
-    captions_are: Literal["source", "target"] | None
+    captions_are: CaptionsAre | None
     erase: Literal["auto"] | tuple[tuple[float, float, float, float], ...] | None
     subtitle_style: dict[str, Any] | None
     bilingual: bool
+    text_source: TextSource = "ocr_asr"
+    ocr_area: tuple[float, float, float, float] | None = None
+    voice: str | None = None
+    subtitle_time_force: bool | None = None
+    skip_song: bool | None = None
+    support_editing: bool = False
+    original_job: str | None = None
 
     kind = TRANSLATION
 
@@ -75,4 +86,6 @@ def request_from_json(data: dict[str, Any]) -> JobRequest:
         return ExtractionRequest(**fields)
     if isinstance(fields["erase"], list):
         fields["erase"] = tuple(tuple(box) for box in fields["erase"])
+    if fields.get("ocr_area") is not None:
+        fields["ocr_area"] = tuple(fields["ocr_area"])
     return TranslationRequest(**fields)

@@ -184,7 +184,7 @@ def note_judgement(row: Captions, judged: JudgedCaptions, by: Judging) -> None:
 
 def _provided_places(pipeline: Pipeline, video: Video, rule: TitleRule) -> Iterator[CaptionPlace]:
     assert rule.provided_srt is not None  # noqa: S101 - the catalog demands it for provided
-    of_target = rule.provided_srt_is == "target"
+    of_target = rule.provided_srt_is not in (None, "source")
     for language in rule.target_languages if of_target else [rule.source_language]:
         key = rule.provided_srt.render(title=video.title, video=video.video, language=language)
         address = ObjectAddress(pipeline.catalog.bucket, key)

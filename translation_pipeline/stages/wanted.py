@@ -11,6 +11,7 @@ from typing import Any
 
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.config import TitleRule
+from translation_pipeline.catalog.decisions import TextSource
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.ledger.identity import JobIdentity, short_id
 from translation_pipeline.ledger.models import Captions, Video
@@ -160,7 +161,7 @@ def _captions_for(
 ) -> Captions | None:
     if rule.captions == "review":
         return captions.get((video.title, video.video, APPROVED, rule.source_language))
-    code = language if rule.provided_srt_is == "target" else rule.source_language
+    code = rule.source_language if rule.provided_srt_is in (None, "source") else language
     return captions.get((video.title, video.video, PROVIDED, code))
 
 
@@ -184,7 +185,16 @@ def _translation_parameters(rule: TitleRule) -> dict[str, Any]:
         "erase": rule.erase_areas(),
         "style": rule.subtitle_style(),
         "bilingual": rule.bilingual,
+        "text_source": _text_source(rule),
+        "ocr_area": rule.ocr_area(),
+        "speech": rule.speech.model_dump() if rule.speech else None,
+        "support_editing": rule.support_editing,
     }
+
+
+def _text_source(rule: TitleRule) -> TextSource | None:
+    """Where a direct translation takes its words from: OCR_ASR unless decided (scenario 1)."""
+    return (rule.text_source or "ocr_asr") if rule.captions == "direct" else None
 
 
 def _captions_are(rule: TitleRule) -> Any:
@@ -246,6 +256,12 @@ def request_of(pipeline: Pipeline, wanted: WantedOutput, identity: JobIdentity) 
         erase=rule.erase_areas(),
         subtitle_style=rule.subtitle_style(),
         bilingual=rule.bilingual,
+        text_source=_text_source(rule) or "ocr_asr",
+        ocr_area=rule.ocr_area(),
+        voice=rule.speech.voice if rule.speech else None,
+        subtitle_time_force=rule.speech.only_at_captions if rule.speech else None,
+        skip_song=rule.speech.skip_song if rule.speech else None,
+        support_editing=rule.support_editing,
     )
 
 
@@ -256,7 +272,7 @@ def output_of(pipeline: Pipeline, wanted: WantedOutput, job_id: str | None) -> O
     if wanted.kind == EXTRACTION:
         key = f"{pipeline.catalog.captions_prefix}{video.title}/{video.video}.{short}.srt"
     else:
-        key = rule.output.render(
+        key = rule.output_pattern.render(
             title=video.title, video=video.video, language=wanted.language, id=short
         )
     return ObjectAddress(pipeline.catalog.output_bucket, key)

@@ -81,8 +81,8 @@ def test_a_complete_file_becomes_typed_values() -> None:
     style = rule.subtitle_style()
     assert style is not None
     assert (style["FontSize"], style["Y"]) == (95, 0.85)
-    assert rule.output.render(title="爱", video="1", language="en", id="abcd2345") == (
-        "translated/爱/en/1.en.abcd2345.mp4"
+    assert rule.output_pattern.render(title="爱", video="1", language="en", id="abcd2345") == (
+        "incoming/爱/1.en.abcd2345.mp4"
     )
 
 
@@ -152,7 +152,7 @@ def test_provided_captions_in_the_target_language_are_one_file_per_language() ->
         ({"burn_in": "standard"}, "such as {style: standard}"),
         ({"burn_in": False}, "False is no style"),
         ({"burn_in": None}, "burn_in is empty"),
-        ({"burn_in": {"style": "huge"}}, "Choose small, standard or large"),
+        ({"burn_in": {"style": "huge"}}, "Choose small, medium (also called standard) or large"),
         ({"burn_in": {"font_size": 50}}, "titles[0].burn_in.style is missing"),
         ({"burn_in": {"style": "small", "font_color": "white"}}, "#rrggbb"),
         ({"burn_in": {"style": "small", "y": 85}}, "from 0 (top) to 1"),
@@ -263,6 +263,25 @@ def test_translated_videos_must_not_become_sources_again() -> None:
     refusal = refusal_of_text(yaml.safe_dump(data))
     assert "matches translated videos too" in refusal
     assert "Use another output_bucket" in refusal
+    del data["titles"][0]["output"]  # beside the source, where its pattern finds it too
+    assert "matches translated videos too" in refusal_of_text(yaml.safe_dump(data))
+
+
+@pytest.mark.parametrize(
+    ("match", "output"),
+    [
+        ("incoming/{title}/{video}.mp4", "incoming/a/1.en.abcd2345.mp4"),
+        ("{title}/{video}/main.mov", "a/1/1.en.abcd2345.mp4"),
+        ("in/{title}-{video}.mp4", "in/a.1.en.abcd2345.mp4"),
+        ("{title}_{video}.mp4", "a.1.en.abcd2345.mp4"),
+    ],
+)
+def test_without_a_decision_outputs_lie_beside_their_source(match: str, output: str) -> None:
+    catalog = load_catalog(yaml.safe_dump(_example({"match": match})), source="catalog.yaml")
+    rendered = catalog.titles[0].output_pattern.render(
+        title="a", video="1", language="en", id="abcd2345"
+    )
+    assert rendered == output
 
 
 @pytest.mark.parametrize(
