@@ -37,6 +37,21 @@ class RemoteJob:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteOutputs:
+    """Where a finished translation's files are, as addresses; None for what the service names not.
+
+    `captions_to_fix` is the file that a correction starts from, `editing_job` the id that the
+    correction must name. `has_language` is False when the service finished without this language.
+    """
+
+    video: str | None = None
+    captions: str | None = None
+    captions_to_fix: str | None = None
+    editing_job: str | None = None
+    has_language: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """One attempt to start a job: everything that the call needs."""
 
@@ -78,6 +93,9 @@ class Provider(Protocol):
 
         One that the service does not show is missing: that alone proves nothing.
         """
+
+    async def outputs(self, remote_id: str, language: str) -> RemoteOutputs:
+        """What the service says of the outputs of a finished translation into `language`."""
 
     def polls_in_batches(self, kind: str) -> bool:
         """Whether one call reads many jobs of this kind."""

@@ -17,9 +17,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from translation_pipeline.errors import CallRefused, CallThrottled, OutcomeUnknown
-from translation_pipeline.providers.base import Lookup, RemoteJob, RemoteState, Submission
+from translation_pipeline.providers.base import (
+    Lookup,
+    RemoteJob,
+    RemoteOutputs,
+    RemoteState,
+    Submission,
+)
 from translation_pipeline.providers.ims_client import open_client
 from translation_pipeline.providers.ims_errors import translate_error
+from translation_pipeline.providers.ims_results import NamedMedia, read_translation_result
 from translation_pipeline.providers.ims_wire import (
     EXTRACTION_STATES,
     TRANSLATION_STATES,
@@ -113,6 +120,14 @@ class ImsProvider:
         listed = [lookup for lookup in lookups if lookup.request.kind == TRANSLATION]
         return await self._call(lambda: self._find_translations(listed)) if listed else {}
 
+    async def outputs(self, remote_id: str, language: str) -> RemoteOutputs:
+        """One read of the job, and one of the media asset for a file that has no address there."""
+        job = await self._call(lambda: _patiently(lambda: self._read_translation(remote_id)))
+        found = read_translation_result(job.result, language)
+        files = (found.video, found.captions, found.captions_to_fix)
+        video, captions, to_fix = await asyncio.gather(*(self._address(file) for file in files))
+        return RemoteOutputs(video, captions, to_fix, found.editing_job, found.has_language)
+
     def polls_in_batches(self, kind: str) -> bool:
         """ListSmartJobs knows translations only."""
         return kind == TRANSLATION
@@ -126,6 +141,15 @@ class ImsProvider:
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except Exception as error:
             raise translate_error(error) from error
+
+    async def _address(self, file: NamedMedia) -> str | None:
+        media_id = file.media_id
+        if file.url is not None or media_id is None:
+            return file.url
+        try:
+            return await self._call(lambda: _patiently(lambda: self._asset_address(media_id)))
+        except CallRefused:
+            return None  # the asset is not there (yet); the file may be found in another way
 
     async def _read_each(
         self, read: Callable[[str], RemoteJob], remote_ids: Sequence[str]
@@ -205,6 +229,18 @@ class ImsProvider:
         state = TRANSLATION_STATES.get(word, RemoteState.UNRECOGNISED)
         result = body.job_result.to_map() if body.job_result else {}
         return RemoteJob(remote_id, state, body.error_code, body.error_message or word, result)
+
+    def _asset_address(self, media_id: str) -> str | None:
+        from alibabacloud_ice20201109 import models
+
+        info = self._client.get_media_info(
+            models.GetMediaInfoRequest(media_id=media_id)
+        ).body.media_info
+        for entry in (info and info.file_info_list) or []:
+            if entry.file_basic_info and entry.file_basic_info.file_url:
+                return str(entry.file_basic_info.file_url)
+        basic = info and info.media_basic_info
+        return (basic.input_url or None) if basic else None
 
     def _sweep(self, wanted: set[str]) -> dict[str, RemoteJob]:
         seen: dict[str, RemoteJob] = {}

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
 from translation_pipeline import media
+from translation_pipeline.captions.formats import compose_webvtt
 from translation_pipeline.captions.srt import parse_srt
-from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.addresses import ObjectAddress, parse_address
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.errors import (
+    AddressInvalid,
     CallRefused,
     CaptionsUnreadable,
     OutputMissing,
     OutputRefused,
+    ProviderError,
 )
+from translation_pipeline.ledger.identity import short_id
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Captions, Job, Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
+from translation_pipeline.providers.base import RemoteOutputs
 from translation_pipeline.providers.requests import (
     ExtractionRequest,
     TranslationRequest,
@@ -29,6 +35,7 @@ from translation_pipeline.stages.wanted import EXTRACTED
 from translation_pipeline.storage import ObjectHead
 
 DURATION_TOLERANCE = 0.02  # share of the source's duration
+SIDECARS = (".srt", ".vtt")
 
 
 class OutputDelivery:
@@ -60,6 +67,8 @@ class OutputDelivery:
         """Check the output, copy it to every place that wants it, and note what was found."""
         request = request_from_json(job.request)
         head = self._pipeline.storage.head(request.output)
+        if head is None and isinstance(request, TranslationRequest):
+            head = self._fetched(job, request)
         if head is None:
             raise OutputMissing(
                 f"The service reported success, but {request.output.to_oss()} is missing."
@@ -134,6 +143,7 @@ class OutputDelivery:
             )
         if not facts.has_audio and self._source_has_audio(job):
             raise OutputRefused("The output has no sound, its source has.")
+        self._fetch_captions(job, request)
         return {
             "size": head.size,
             "duration_s": round(facts.duration_s, 3),
@@ -141,7 +151,60 @@ class OutputDelivery:
             "height": facts.height,
             "has_audio": facts.has_audio,
             "cues": self._sidecar_cues(request.output),
+            "to_fix": self._fetch_captions_to_fix(job, request),
         }
+
+    def _fetched(self, job: Job, request: TranslationRequest) -> ObjectHead | None:
+        """The output, copied from where the service says that it put it; None if it does not."""
+        told = self._told(job, request)
+        if not told.has_language:
+            raise OutputRefused(
+                f"The service reported success, but its result lacks {request.target_language}."
+            )
+        if not self._copied(told.video, request.output):
+            return None
+        return self._pipeline.storage.head(request.output)
+
+    def _fetch_captions(self, job: Job, request: TranslationRequest) -> None:
+        """The translated SRT beside the output: some services only tell where they put it."""
+        sidecar = sidecar_of(request.output)
+        if self._pipeline.storage.head(sidecar) is None:
+            self._copied(self._told(job, request).captions, sidecar)
+
+    def _fetch_captions_to_fix(self, job: Job, request: TranslationRequest) -> str | None:
+        """What a correction starts from, where the rule keeps it; its oss:// address."""
+        if not request.support_editing:
+            return None
+        told = self._told(job, request).captions_to_fix
+        address = ObjectAddress(
+            self._pipeline.catalog.output_bucket,
+            f"{self._pipeline.catalog.captions_prefix}{job.title}/{job.language}/"
+            f"{job.video}.{short_id(job.id)}.to-fix.srt",
+        )
+        return address.to_oss() if self._copied(told, address) else None
+
+    def _told(self, job: Job, request: TranslationRequest) -> RemoteOutputs:
+        provider = self._pipeline.providers[job.provider]
+        try:
+            return asyncio.run(provider.outputs(job.remote_id or "", request.target_language))
+        except ProviderError as error:
+            raise OutputMissing(
+                f"The service does not tell where its outputs are: {error}"
+            ) from error
+
+    def _copied(self, url: str | None, target: ObjectAddress) -> bool:
+        """Copy a file that the service named; False when it is not in a bucket that we can read."""
+        if url is None:
+            return False
+        try:
+            source = parse_address(url, region=self._pipeline.settings.region)
+        except AddressInvalid:
+            return False
+        if source != target:
+            if self._pipeline.storage.head(source) is None:
+                return False
+            self._pipeline.storage.copy(source, target)
+        return True
 
     def _source_has_audio(self, job: Job) -> bool:
         video = self._pipeline.inventory.video(job.title, job.video)
@@ -153,20 +216,24 @@ class OutputDelivery:
         if self._pipeline.storage.head(sidecar) is None:
             return None
         try:
-            return len(parse_srt(self._pipeline.storage.get(sidecar)).cues)
+            cues = parse_srt(self._pipeline.storage.get(sidecar)).cues
         except CaptionsUnreadable as error:
             raise OutputRefused(f"The captions beside the output are unusable: {error}") from error
+        self._pipeline.storage.put(sidecar_of(output, ".vtt"), compose_webvtt(cues).encode())
+        return len(cues)
 
     def _copy(self, output: ObjectAddress, row: Wanted) -> None:
         target = ObjectAddress(row.output_bucket, row.output_key)
         if target == output:
             return
         storage = self._pipeline.storage
-        if storage.head(sidecar_of(output)) is not None:
-            storage.copy(sidecar_of(output), sidecar_of(target))
+        for extension in SIDECARS:
+            sidecar = sidecar_of(output, extension)
+            if storage.head(sidecar) is not None:
+                storage.copy(sidecar, sidecar_of(target, extension))
         storage.copy(output, target)
 
 
-def sidecar_of(video: ObjectAddress) -> ObjectAddress:
-    """The SRT that lies beside a translated video: the same key with another extension."""
-    return ObjectAddress(video.bucket, video.key.rpartition(".")[0] + ".srt")
+def sidecar_of(video: ObjectAddress, extension: str = ".srt") -> ObjectAddress:
+    """The captions that lie beside a translated video: the same key with another extension."""
+    return ObjectAddress(video.bucket, video.key.rpartition(".")[0] + extension)
