@@ -66,8 +66,8 @@ def test_approval_starts_the_translation_of_a_reviewed_title(
     results = uploaded.bucket("translated")
     (captions,) = [
         item.key
-        for item in oss2.ObjectIteratorV2(results, f"translated/{REVIEW}/pt/")
-        if item.key.endswith(".srt")
+        for item in oss2.ObjectIteratorV2(results, f"review/{REVIEW}/")
+        if ".pt." in item.key and item.key.endswith(".srt")
     ]
     translated = parse_srt(results.get_object(captions).read()).cues
     times = [(cue.start_ms, cue.end_ms) for cue in translated]

@@ -121,7 +121,7 @@ def test_provided_captions_need_a_pattern_and_speech_their_language() -> None:
     assert "provided_srt_is" not in subtitle
     speech = refusal_of(captions="provided", level="speech", provided_srt="{title}/{video}.srt")
     assert "titles[0].provided_srt_is is missing" in speech
-    assert "Choose source or target" in speech
+    assert "Choose source, target, bilingual_source_first or" in speech
 
 
 def test_provided_captions_in_the_target_language_are_one_file_per_language() -> None:
@@ -159,6 +159,12 @@ def test_provided_captions_in_the_target_language_are_one_file_per_language() ->
         ({"caption_fps": 25}, "from 2 to 10"),
         ({"provided_srt": "{title}/{video}.srt"}, "is not used with captions: review"),
         ({"provided_srt_is": "source"}, "is not used with captions: review"),
+        ({"text_source": "asr"}, "is not used with captions: review"),
+        (
+            {"captions": "direct", "level": "speech", "text_source": "all"},
+            "is all, which only level: subtitle knows",
+        ),
+        ({"speech": {"voice": "zhiyan_emo"}}, "is not used with level: subtitle"),
         ({"match": "incoming/{title}.mp4"}, "lacks {video}"),
         ({"match": "incoming/{title}/{episode}.mp4"}, "lacks {video}"),
         ({"match": "in/{title}/{video}.{id}.mp4"}, "has {id}, which means nothing here"),

@@ -28,7 +28,7 @@ SECOND_COMMAND = f"{INSTALL} '.[local,test]' && .venv/bin/python -m pytest"
 VARIABLE = re.compile(
     r"TRANSLATION_PIPELINE_(?P<full>[A-Z_]*[A-Z])(?![A-Z_])"
     r'|PREFIX \+ "(?P<added>[A-Z_]+)"'
-    r'|_positive\(env, "(?P<number>[A-Z_]+)"'
+    r'|(?:_positive|_one_of)\(env, "(?P<number>[A-Z_]+)"'
 )
 
 

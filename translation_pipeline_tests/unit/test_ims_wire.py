@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from itertools import chain, combinations
+from typing import Any, Literal
 
 import pytest
 
 from translation_pipeline.catalog.addresses import ObjectAddress
-from translation_pipeline.providers.ims_wire import extraction_fields, translation_fields
+from translation_pipeline.catalog.decisions import CaptionsAre, TextSource
+from translation_pipeline.providers.ims_wire import (
+    CUSTOM_SRT_TYPES,
+    extraction_fields,
+    translation_fields,
+)
 from translation_pipeline.providers.requests import (
     ExtractionRequest,
     TranslationRequest,
@@ -84,7 +90,6 @@ def test_scenario_2_subtitle_level() -> None:
         "TextSource": "SubtitleFile",
         "CustomSrtType": "SourceSrt",
         "DetextArea": "Auto",
-        "BilingualSubtitle": False,
         "SubtitleTranslate": {"SubtitleConfig": {"Type": "Text", "FontSize": 95}},
     }
 
@@ -115,8 +120,74 @@ def test_speech_level_has_its_own_object_and_never_both() -> None:
     assert "CustomSrtType" not in config
 
 
+# Field of a request -> a decision, and where it must show up; an undecided one nowhere.
+DECISIONS: dict[str, tuple[Any, tuple[str, ...], Any]] = {
+    "erase": (((0.1, 0.8, 0.8, 0.15),), ("DetextArea",), "[[0.1,0.8,0.8,0.15]]"),
+    "bilingual": (True, ("BilingualSubtitle",), True),
+    "support_editing": (True, ("SupportEditing",), True),
+    "ocr_area": ((0.0, 0.75, 1.0, 0.25), ("detail", "OcrArea"), [0.0, 0.75, 1.0, 0.25]),
+    "subtitle_style": ({"FontSize": 60}, ("detail", "SubtitleConfig"), {"FontSize": 60}),
+    "voice": ("zhiyan_emo", ("detail", "VoiceConfig"), {"Voice": "zhiyan_emo"}),
+    "subtitle_time_force": (False, ("detail", "SubtitleTimeForce"), False),
+    "skip_song": (True, ("detail", "SkipSong"), 1),
+    "original_job": ("job-1", ("detail", "OriginalJobId"), "job-1"),
+}
+ALWAYS = {"SourceLanguage", "TargetLanguage", "NeedSpeechTranslate", "NeedFaceTranslate"}
+
+
+@pytest.mark.parametrize("captions_are", [None, *CUSTOM_SRT_TYPES])
+@pytest.mark.parametrize("level", ["subtitle", "speech"])
+def test_no_undecided_field_is_ever_filled_in(
+    level: Literal["subtitle", "speech"], captions_are: CaptionsAre | None
+) -> None:
+    """Every set of decisions, and nothing but them on the wire."""
+    bare = replace(
+        TRANSLATION,
+        level=level,
+        captions=TRANSLATION.captions if captions_are else None,
+        captions_are=captions_are,
+        erase=None,
+        subtitle_style=None,
+    )
+    name = "SpeechTranslate" if level == "speech" else "SubtitleTranslate"
+    for chosen in chain.from_iterable(
+        combinations(DECISIONS, count) for count in range(len(DECISIONS) + 1)
+    ):
+        config = editing(replace(bare, **{field: DECISIONS[field][0] for field in chosen}))
+        detail = config.pop(name)
+        found = {(field,): value for field, value in config.items() if field not in ALWAYS}
+        found |= {("detail", field): value for field, value in detail.items()}
+        expected = {DECISIONS[field][1]: DECISIONS[field][2] for field in chosen}
+        expected["TextSource",] = "SubtitleFile" if captions_are else "OCR_ASR"
+        if captions_are:
+            place = ("detail", "CustomSrtType") if level == "speech" else ("CustomSrtType",)
+            expected[place] = CUSTOM_SRT_TYPES[captions_are]
+        assert found == expected
+        assert config["NeedFaceTranslate"] is False
+        assert config["NeedSpeechTranslate"] is (level == "speech")
+
+
+@pytest.mark.parametrize("source", ["ocr_asr", "ocr", "asr", "all"])
+def test_the_text_source_travels_in_capitals(source: TextSource) -> None:
+    request = replace(TRANSLATION, captions=None, captions_are=None, text_source=source)
+    assert editing(request)["TextSource"] == source.upper()
+
+
+def test_the_y_axis_is_turned_in_one_place() -> None:
+    request = replace(TRANSLATION, subtitle_style={"FontSize": 60, "Y": 0.85})
+    for edge, y in (("top", 0.85), ("bottom", 0.15)):
+        fields = translation_fields(request, REGION, subtitle_y_from=edge)
+        detail = json.loads(fields["EditingConfig"])["SubtitleTranslate"]
+        assert detail["SubtitleConfig"] == {"FontSize": 60, "Y": y}
+
+
 @pytest.mark.parametrize(
-    "request_", [EXTRACTION, TRANSLATION, replace(TRANSLATION, erase=((0.1, 0.8, 0.8, 0.15),))]
+    "request_",
+    [
+        EXTRACTION,
+        TRANSLATION,
+        replace(TRANSLATION, erase=((0.1, 0.8, 0.8, 0.15),), ocr_area=(0, 0, 1, 1)),
+    ],
 )
 def test_a_request_survives_the_database(
     request_: ExtractionRequest | TranslationRequest,
