@@ -37,7 +37,7 @@ def places_of(catalog: Catalog) -> list[Place]:
         found.append(Place(catalog.bucket, rule.match.literal_prefix, is_listed=True))
         if rule.provided_srt is not None:
             found.append(Place(catalog.bucket, rule.provided_srt.literal_prefix, is_listed=True))
-        found.append(Place(catalog.output_bucket, rule.output.literal_prefix, is_written=True))
+        found.append(Place(catalog.output_bucket, rule.output_pattern.literal_prefix, is_written=True))
     return list(dict.fromkeys(found))
 
 
