@@ -1,4 +1,5 @@
-"""`captions`: check, repair, compare and convert caption files on this machine.
+"""`captions`: check, repair, compare and convert caption files on this machine, and tell what a
+glossary touches.
 
 Exit codes: 0 all files are usable, 1 some are blocked or could not be read, 2 wrong use.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -154,6 +156,37 @@ def convert(
     out.print(f"{target}: {len(parsed.cues)} cues", markup=False)
     if any(finding.severity == "error" for finding in parsed.findings):
         raise typer.Exit(1)
+
+
+@captions_app.command("impact")
+def impact(
+    glossary: Annotated[Path, typer.Argument(help="The glossary as it shall be.", exists=True)],
+    title: Annotated[
+        list[str], typer.Option(help="A title that it is for; give it again for more.")
+    ],
+    home: Annotated[Path | None, typer.Option(help="Folder of a local ledger.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name the videos and cues that a changed glossary touches. Nothing is planned or sent."""
+    from translation_pipeline.cli.ledger import open_pipeline
+    from translation_pipeline.stages.glossaries import require_glossary, touched_by
+
+    new = parse_glossary(_text(glossary), glossary.name)
+    pipeline = open_pipeline(home)
+    require_glossary(pipeline, title)
+    touched = list(touched_by(pipeline, new, title))
+    if as_json:
+        print_json([asdict(item) for item in touched])
+        return
+    for item in touched:
+        cues = ", ".join(map(str, item.cue_numbers))
+        out.print(
+            f"{item.title}/{item.video} into {', '.join(item.languages)}: cues {cues} "
+            f"({', '.join(item.terms)})",
+            markup=False,
+        )
+    count = sum(len(item.languages) for item in touched)
+    err.print(f"{len(touched)} videos, {count} translations would be made anew. Nothing was sent.")
 
 
 def _all_files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -94,6 +94,17 @@ def demanded(file: GlossaryFile, rule: TitleRule, captions: Captions, language: 
     return demands_version(glossary_in(file, rule), captions.glossary_terms or {}, language)
 
 
+def require_glossary(pipeline: Pipeline, titles: Collection[str]) -> None:
+    """Raise `ConfigurationError` for titles without videos whose rule names a glossary."""
+    without = sorted(set(titles) - {video.title for video, _ in _ruled(pipeline, titles)})
+    if without:
+        raise ConfigurationError(
+            f"No video is known of {', '.join(map(repr, without))} whose rule in the catalog file "
+            "has a glossary. `translation-pipeline plan` lists videos; docs/catalog.md shows the "
+            "field."
+        )
+
+
 def touched_by(
     pipeline: Pipeline, new: Glossary, titles: Collection[str] | None = None
 ) -> Iterator[TouchedVideo]:

@@ -4,16 +4,22 @@ and compared with what came back, each file read once."""
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+from typer.testing import CliRunner, Result
+
 from translation_pipeline.captions.glossary import parse_glossary
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.config import load_catalog
+from translation_pipeline.cli.commands import app
 from translation_pipeline.defs.checks import check_metadata
-from translation_pipeline.errors import StorageAway
+from translation_pipeline.errors import ConfigurationError, StorageAway
 from translation_pipeline.ledger.models import Captions
 from translation_pipeline.stages import checks, work
 from translation_pipeline.stages.cells import REVIEWED_CAPTIONS, extraction_cells, review_cells
@@ -298,6 +304,39 @@ def test_a_changed_glossary_plans_only_the_videos_and_languages_that_it_touches(
     with counting_reads() as read:
         assert run(shop, "run-5") == []
     assert read == []
+
+
+def test_impact_tells_what_a_glossary_touches_and_sends_nothing(
+    open_product: OpenProduct, tmp_path: Path
+) -> None:
+    shop = open_product(captions="review", languages="pt, es", budget=GLOSSARY)
+    add(shop, "ep1", 375, srt("Good morning.", "Rose is here."))
+    add(shop, "ep2", 376)
+    see_sources(shop.pipeline)
+    work.plan_everything(shop.pipeline, Box(), "run")
+    file = tmp_path / "drama.yaml"
+    file.write_text("terms:\n- {term: Rose, translations: {pt: Rosa}}\n", "utf-8")
+    before = shop.accepted()
+
+    def run_impact(*options: str) -> Result:
+        with patch.dict(os.environ, shop.environment):
+            return CliRunner().invoke(app, ["captions", "impact", str(file), *options])
+
+    told = run_impact("--title", "drama", "--json")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout) == [
+        {
+            "title": "drama",
+            "video": "ep1",
+            "languages": ["pt"],
+            "terms": ["Rose"],
+            "cue_numbers": [2],
+        }
+    ]
+    assert run_impact("--title", "drama").stdout == "drama/ep1 into pt: cues 2 (Rose)\n"
+    with pytest.raises(ConfigurationError, match="No video is known of 'other'"):
+        raise run_impact("--title", "other").exception or AssertionError
+    assert shop.accepted() == before
 
 
 def test_the_glossary_is_enforced_on_what_comes_back(open_product: OpenProduct) -> None:
