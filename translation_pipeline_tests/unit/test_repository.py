@@ -50,7 +50,7 @@ NEED_TEST_EXTRA = ("benchmarks/",)
 FOR_LOCALCLOUD = {"captions", "media", "errors", "localcloud"}
 
 # Used where a user has installed them; nothing asks for them.
-OPTIONAL = {"argostranslate", "srt", "atheris"}
+OPTIONAL = {"argostranslate", "atheris"}
 
 # What must not be loaded to show the asset graph: SDKs, media engine and stand-in cloud.
 HEAVY = (
