@@ -6,16 +6,18 @@ It lives here and not in `doctor/`, because only the command line may import the
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
 from translation_pipeline.captions.languages import languages
-from translation_pipeline.catalog.config import Catalog
+from translation_pipeline.catalog.config import Catalog, TitleRule
 from translation_pipeline.doctor.findings import Finding, well, wrong
 
 FILTER_THAT_DRAWS_CAPTIONS = "ass"  # of libass
 INSTALL = "pip install 'translation-pipeline[local]'"
 FFMPEG_TIMEOUT_S = 20
+MODEL_FILE = "model.bin"  # of a Whisper model in CTranslate2 format
 
 # A few letters of each script (ISO 15924), Latin with the marks of Vietnamese.
 LETTERS = {
@@ -78,6 +80,7 @@ def _parts(catalog: Catalog | None) -> Iterator[Finding]:
     if catalog is not None:
         yield _fonts(catalog)
         yield _translation(catalog)
+        yield from _speech([rule for rule in catalog.titles if rule.level == "speech"])
 
 
 def _ffmpeg() -> Finding:
@@ -148,3 +151,44 @@ def _translation(catalog: Catalog) -> Finding:
         )
     where = f"the endpoint {settings.endpoint}" if settings.endpoint else "models on this machine"
     return well("translation", f"{len(pairs)} pairs of languages, by {where}.")
+
+
+def _speech(rules: Sequence[TitleRule]) -> Iterator[Finding]:
+    """Voices and the model that listens, for rules at speech level."""
+    from translation_pipeline.localcloud.engine.errors import JobFailed
+    from translation_pipeline.localcloud.engine.voices import voice_for
+
+    if not rules:
+        return
+    mute = []
+    codes = sorted({code for rule in rules for code in rule.target_languages})
+    for code in codes:
+        try:
+            voice_for(code)
+        except JobFailed:  # noqa: PERF203 - each language has an outcome of its own
+            mute.append(code)
+    if mute:
+        yield wrong("voices", f"No voice speaks {', '.join(mute)}.", "Leave these languages out.")
+    else:
+        yield well("voices", f"There are voices for {', '.join(codes)}.")
+    yield _recogniser()
+
+
+def _recogniser() -> Finding:
+    from translation_pipeline.localcloud.engine.recognise import SETTING, RecogniserSettings
+
+    name, model = "speech recognition", RecogniserSettings.from_environment().model
+    if not model:
+        return well(
+            name,
+            f"{SETTING} is not set, so nobody listens: the text has to come from captions.",
+            "Set it to the folder of a Whisper model for faster-whisper if speech is all there is.",
+        )
+    folder = Path(model).expanduser()
+    if folder.is_dir() and not (folder / MODEL_FILE).is_file():
+        return wrong(
+            name,
+            f"{SETTING} names {folder}, where there is no {MODEL_FILE}.",
+            "Name the folder of a Whisper model in CTranslate2 format.",
+        )
+    return well(name, f"The model {model} listens.")

@@ -22,23 +22,27 @@ class Place:
 
     bucket: str
     prefix: str
-    is_listed: bool = False
-    is_written: bool = False
+    is_listed: bool
+    is_written: bool
 
     def __str__(self) -> str:
         return f"oss://{self.bucket}/{self.prefix}"
 
 
 def places_of(catalog: Catalog) -> list[Place]:
-    """Every place that the catalog file speaks of, each once."""
-    found = [Place(catalog.output_bucket, catalog.review_prefix, is_listed=True)]
-    found.append(Place(catalog.output_bucket, catalog.captions_prefix, is_written=True))
+    """Every place that the catalog file speaks of, each once with all that is done there."""
+    source, results = catalog.bucket, catalog.output_bucket
+    listed = [(results, catalog.review_prefix)]
+    written = [(results, catalog.captions_prefix)]
     for rule in catalog.titles:
-        found.append(Place(catalog.bucket, rule.match.literal_prefix, is_listed=True))
+        listed.append((source, rule.match.literal_prefix))
         if rule.provided_srt is not None:
-            found.append(Place(catalog.bucket, rule.provided_srt.literal_prefix, is_listed=True))
-        found.append(Place(catalog.output_bucket, rule.output_pattern.literal_prefix, is_written=True))
-    return list(dict.fromkeys(found))
+            listed.append((source, rule.provided_srt.literal_prefix))
+        written.append((results, rule.output_pattern.literal_prefix))
+    return [
+        Place(bucket, prefix, (bucket, prefix) in listed, (bucket, prefix) in written)
+        for bucket, prefix in dict.fromkeys([*listed, *written])
+    ]
 
 
 def check_buckets(storage: Storage, catalog: Catalog, *, write: bool) -> Iterator[Finding]:
@@ -95,11 +99,11 @@ def _rights(storage: Storage, place: Place, *, write: bool) -> Finding:
             return wrong(str(place), str(error), "Try again; if it stays so, ask who runs OSS.")
     names = ", ".join(right.partition(":")[2] for right, _, _ in calls)
     if not place.is_written:
-        return well(str(place), f"{names} are allowed.")
+        return well(str(place), f"{names}: allowed.")
     if not write:
-        return well(str(place), f"{names} is allowed; writing was not tried.")
+        return well(str(place), f"{names}: allowed; writing was not tried.")
     return well(
-        str(place), f"{names} are allowed: {len(CONTENT)} bytes were written and deleted again."
+        str(place), f"{names}: allowed; {len(CONTENT)} bytes were written and deleted again."
     )
 
 

@@ -14,7 +14,7 @@ from translation_pipeline.providers.ims_errors import translate_error
 if TYPE_CHECKING:
     from translation_pipeline.settings import Settings
 
-NO_JOB = "translation-pipeline-doctor"  # an id that no job has
+NOBODYS_ID = "translation-pipeline-doctor"  # of no job and no media asset
 
 # Every call of these that is accepted starts a job that is paid for, so nobody tries them.
 PAID_ACTIONS = ("ice:SubmitIProductionJob", "ice:SubmitVideoTranslationJob")
@@ -52,12 +52,17 @@ def probe_actions(settings: Settings) -> Iterator[ProbedAction]:
         (
             "ice:GetSmartHandleJob",
             client.get_smart_handle_job,
-            models.GetSmartHandleJobRequest(job_id=NO_JOB),
+            models.GetSmartHandleJobRequest(job_id=NOBODYS_ID),
         ),
         (
             "ice:QueryIProductionJob",
             client.query_iproduction_job,
-            models.QueryIProductionJobRequest(job_id=NO_JOB),
+            models.QueryIProductionJobRequest(job_id=NOBODYS_ID),
+        ),
+        (
+            "ice:GetMediaInfo",
+            client.get_media_info,
+            models.GetMediaInfoRequest(media_id=NOBODYS_ID),
         ),
     )
     for action, call, request in reads:

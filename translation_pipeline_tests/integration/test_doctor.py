@@ -32,7 +32,12 @@ from translation_pipeline_tests.integration.product import Product, product
 
 SECRET = "localcloud-secret"
 DENIED_BUCKETS = ("oss:ListObjects", "oss:GetObject", "oss:PutObject", "oss:DeleteObject")
-READS = ("ice:ListSmartJobs", "ice:GetSmartHandleJob", "ice:QueryIProductionJob")
+READS = (
+    "ice:ListSmartJobs",
+    "ice:GetSmartHandleJob",
+    "ice:QueryIProductionJob",
+    "ice:GetMediaInfo",
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +87,10 @@ class TestAllIsWell:
         )
         assert found[f"bucket {catalog.bucket}"].words == "It is there, in cn-shanghai."
         assert found[f"oss://{catalog.bucket}/incoming/"].words == (
-            "ListObjects, GetObject are allowed."
+            "ListObjects, GetObject: allowed."
         )
-        translated = found[f"oss://{catalog.output_bucket}/translated/"].words
-        assert translated.startswith("GetObject, PutObject, DeleteObject are allowed: 2 bytes")
+        written = found[f"oss://{catalog.output_bucket}/captions/"].words
+        assert written.startswith("GetObject, PutObject, DeleteObject: allowed; 2 bytes were")
         assert {name for name in found if name.startswith("ice:")} == {
             *READS,
             "ice:SubmitIProductionJob",
@@ -114,8 +119,21 @@ class TestAllIsWell:
         after = shop.account()["requests"]
         assert bad(found) == set()
         assert after.get("OSS.PUT") == before.get("OSS.PUT")
-        translated = found[f"oss://{shop.pipeline.catalog.output_bucket}/translated/"]
-        assert translated.words == "GetObject is allowed; writing was not tried."
+        written = found[f"oss://{shop.pipeline.catalog.output_bucket}/captions/"]
+        assert written.words == "GetObject: allowed; writing was not tried."
+
+    def test_one_bucket_for_all_is_looked_at_once(self, shop: Product) -> None:
+        path, bucket = shop.pipeline.settings.catalog_path, shop.pipeline.catalog.bucket
+        text = path.read_text("utf-8").replace("-out", "-in")
+        output = "incoming/{title}/{language}/{video}.{language}.{id}.mp4"
+        path.write_text(f'{text}\n    output: "{output}"\n', "utf-8")
+
+        found = examined(shop.pipeline.settings)
+
+        assert bad(found) == set()
+        assert found[f"oss://{bucket}/incoming/"].words.startswith(
+            "ListObjects, GetObject, PutObject, DeleteObject: allowed"
+        )
 
 
 class TestRights:
@@ -416,6 +434,24 @@ class TestMediaEngine:
                 assert "en to de" in found.words
                 assert "TRANSLATION_PIPELINE_LLM_ENDPOINT" in found.advice
                 assert found.ok != is_used
+
+    def test_speech(self, shop: Product, tmp_path: Path) -> None:
+        path = shop.pipeline.settings.catalog_path
+        spoken = path.read_text("utf-8").replace("level: subtitle", "level: speech")
+        path.write_text(spoken.replace("[pt]", "[pt, tianjin]"), "utf-8")
+        catalog, _ = check_catalog(shop.pipeline.settings)
+        with patch.dict(os.environ, {PREFIX + "SPEECH_MODEL": str(tmp_path)}):
+            found = {finding.name: finding for finding in check_engine(catalog, [], is_used=True)}
+
+        assert {"voices", "speech recognition"} <= bad(found)
+        assert found["voices"].words == "No voice speaks tianjin."
+        assert "no model.bin" in found["speech recognition"].words
+
+        with patch.dict(os.environ, {PREFIX + "SPEECH_MODEL": ""}):
+            found = {finding.name: finding for finding in check_engine(catalog, [], is_used=True)}
+
+        assert found["speech recognition"].ok
+        assert "TRANSLATION_PIPELINE_SPEECH_MODEL is not set" in found["speech recognition"].words
 
     def test_a_broken_ffmpeg(self, shop: Product, tmp_path: Path) -> None:
         with patch.dict(os.environ, {"IMAGEIO_FFMPEG_EXE": str(tmp_path / "absent")}):
