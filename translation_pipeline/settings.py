@@ -72,7 +72,7 @@ class Settings:
     database_url: str
     pace: Pace = Pace()
     signed_url_s: int = 3600
-    listing_s: float = 1.5
+    listing_s: float = 1.2
     """How long a sensor's tick may list, once the catalog was listed whole for the first time."""
     settle_s: float = 30.0
     """A video that was written less than so long ago may still be uploaded: it is left alone."""

@@ -71,12 +71,11 @@ def source_videos(context: dg.AssetExecutionContext, pipeline: PipelineResource)
     owners=OWNERS,
     deps=[SOURCE_VIDEOS],
     kinds={"ims", "srt"},
-    dagster_type=dg.Nothing,
     description="Captions read from the pictures, one SRT per video, for a person to review.",
 )
 async def extracted_captions(
     context: dg.AssetExecutionContext, config: PayAgain, pipeline: PipelineResource
-) -> AsyncIterator[dg.MaterializeResult[Any] | dg.AssetCheckEvaluation]:
+) -> Any:  # Dagster would take an iterator for the type of the asset's value
     """Submits and awaits the extractions that are missing, changed or failed. Like a cell of
     `translated_videos`, the title is materialized when all of its videos are done."""
     parts = pipeline.open()

@@ -28,6 +28,8 @@ ASK_AGAIN_S = 3600.0
 # A bad night is one message in so many seconds, not one per tick.
 NOTIFY_EVERY_S = 300
 
+TAG_LENGTH = 500  # characters
+
 # Runs that will take the work up by themselves, or are just doing so.
 ALIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -139,7 +141,7 @@ def _request(
         return dg.SensorResult(skip_reason=said, cursor=cursor)
     context.log.info(said)
     run_key = f"{_digest(work)}-{int(now_s // ASK_AGAIN_S)}"
-    because = {"translation_pipeline/because": said}
+    because = {"translation_pipeline/because": said[:TAG_LENGTH]}
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=run_key, tags=because)], cursor=cursor
     )

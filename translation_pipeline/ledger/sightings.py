@@ -33,6 +33,7 @@ from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Base, Captions, Folder, UtcDateTime, Video
 
 CHUNK = 300  # rows whose keys go into one statement
+DUE_MOST = 1000
 BEHIND_ALL_KEYS = "\U0010fffd"  # sorts behind whatever follows a prefix
 NEVER = datetime.fromtimestamp(0).astimezone()
 
@@ -86,8 +87,9 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Due:
-    """Videos that are new or changed and were not opened since. `settling` more are left alone
-    because they were written only just now; `newest` is when the last one was found."""
+    """Videos that are new or changed and were not opened since, counted up to `DUE_MOST`.
+    `settling` more are left alone because they were written only just now; `newest` is when the
+    last one was found."""
 
     count: int
     settling: int
@@ -186,16 +188,13 @@ class Sightings:
     @one_transaction
     def due(self, settle_s: float) -> Due:
         """What a run would look into now, without reading it all."""
-        settled = or_(
-            Video.modified_at.is_(None),
-            Video.modified_at <= self._now() - timedelta(seconds=settle_s),
-        )
-        counted = select(
-            func.count().filter(settled), func.count(), func.max(Video.seen_at).filter(settled)
-        ).where(_to_inspect())
+        until = self._now() - timedelta(seconds=settle_s)
+        query = select(Video.modified_at).where(_to_inspect())
+        newest = select(Video.seen_at).where(_to_inspect()).order_by(Video.seen_at.desc()).limit(1)
         with self.database.read() as session:
-            ready, every, newest = session.execute(counted).one()
-        return Due(ready, every - ready, newest)
+            times = session.scalars(query.order_by(Video.seen_at).limit(DUE_MOST)).all()
+            settling = sum(at is not None and at > until for at in times)
+            return Due(len(times) - settling, settling, session.scalar(newest))
 
     def due_videos(
         self, settle_s: float, titles: Collection[str] | None = None, chunk: int = CHUNK

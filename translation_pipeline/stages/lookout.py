@@ -51,10 +51,10 @@ class Position:
     after: str = ""
     seen: int = 0
     """Objects that this sweep saw in this place so far."""
-    looks: int = 0
-    """Looks that this sweep took so far."""
-    looks_of_last_sweep: int = 0
-    """0 while none came to its end."""
+    sweep_s: float = 0.0
+    """Seconds that this sweep took so far."""
+    last_sweep_s: float | None = None
+    """Seconds that the last whole sweep took; None while none came to its end."""
     names_place: int = 0
     names_after: str = ""
 
@@ -103,11 +103,12 @@ class Lookout:
             position = Position(fingerprint)
         self._look = Look(position)
         begun = self.clock()
-        if position.looks_of_last_sweep > 1:
+        if position.last_sweep_s is None:
+            seconds = first_sweep_s
+        elif position.last_sweep_s > seconds:
             self._look_at_changing(until=begun + seconds / 3)
             self._look_at_names(until=begun + seconds * 2 / 3)
-        never_swept = position.looks_of_last_sweep == 0
-        self._sweep(until=begun + (first_sweep_s if never_swept else seconds))
+        self._sweep(until=begun + seconds)
         return self._look
 
     def look_at_all(self) -> Look:
@@ -172,6 +173,7 @@ class Lookout:
             after = self._take_page(place, folder, page, after, seen)
 
     def _sweep(self, until: float) -> None:
+        begun = self.clock() - self._look.position.sweep_s
         while self._look.position.place < len(self.places):
             place = self.places[self._look.position.place]
             after = self._look.position.after
@@ -180,11 +182,11 @@ class Lookout:
                 after = self._take_page(place, place.prefix, page, after or place.prefix, seen)
                 self._move(after=after, seen=seen)
                 if self.clock() >= until and not page.is_last:
-                    self._move(looks=self._look.position.looks + 1)
+                    self._move(sweep_s=self.clock() - begun)
                     return
             self._move(place=self._look.position.place + 1, after="", seen=0)
         self._look.swept = True
-        self._move(place=0, looks=0, looks_of_last_sweep=self._look.position.looks + 1)
+        self._move(place=0, sweep_s=0.0, last_sweep_s=self.clock() - begun)
 
     def _take_page(self, place: Place, prefix: str, page: ListedPage, after: str, seen: int) -> str:
         """Hand a page over; returns the key behind which the next one begins."""
@@ -193,7 +195,7 @@ class Lookout:
         self.take(place, Stretch(Span(place.bucket, after, up_to), page.objects, seen > 0))
         return page.last
 
-    def _move(self, **changes: str | int) -> None:
+    def _move(self, **changes: str | float) -> None:
         self._look.position = replace(self._look.position, **changes)  # type: ignore[arg-type]
 
 
