@@ -331,6 +331,20 @@ def bench_chaos(
     _print_bench(chaos.run(jobs, progress=_tell), as_json)
 
 
+@bench_app.command("catalog")
+def bench_catalog(
+    sizes: Annotated[
+        str, typer.Option(help="How many objects, each measured by itself.")
+    ] = "1000,10000,100000,1000000",
+    as_json: AsJson = False,
+) -> None:
+    """See a catalog of up to a million objects, and what is new in it, next to a bare listing."""
+    from translation_pipeline.benchmarks import catalog
+
+    numbers = [int(size) for size in sizes.split(",")]
+    _print_bench(catalog.run(numbers, progress=_tell), as_json)
+
+
 @bench_app.command("calls")
 def bench_calls(as_json: AsJson = False) -> None:
     """Call the SDK from threads and through its own async path, side by side."""
