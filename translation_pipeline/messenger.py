@@ -6,10 +6,12 @@ The addresses hold secrets: they are never logged, and no error names them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from translation_pipeline.errors import ConfigurationError, MessageNotSent
 
+LOGGERS = ("apprise", "urllib3")  # their lines name hosts, paths and tokens
 VARIABLE = "TRANSLATION_PIPELINE_NOTIFY"
 
 
@@ -22,22 +24,23 @@ def send(addresses: Sequence[str], title: str, body: str) -> list[int]:
     """
     import apprise
 
-    # Its own log lines name hosts and tokens.
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     receivers = [apprise.Apprise() for _ in addresses]
     for number, (receiver, address) in enumerate(zip(receivers, addresses, strict=True), start=1):
-        if not receiver.add(address):
+        with _silenced():
+            understood = receiver.add(address)
+        if not understood:
             raise ConfigurationError(
                 f"Address {number} in {VARIABLE} is none that apprise knows. Write it as the "
                 "documentation of apprise says, such as dingtalk://token, and separate addresses "
                 "by spaces."
             )
     markdown = apprise.NotifyFormat.MARKDOWN
-    failed = [
-        number
-        for number, receiver in enumerate(receivers, start=1)
-        if not receiver.notify(title=title, body=body, body_format=markdown)
-    ]
+    with _silenced():
+        failed = [
+            number
+            for number, receiver in enumerate(receivers, start=1)
+            if not receiver.notify(title=title, body=body, body_format=markdown)
+        ]
     if len(failed) == len(receivers):
         raise MessageNotSent(
             f"None of the {len(receivers)} receivers in {VARIABLE} took the message. It is sent "
@@ -45,3 +48,15 @@ def send(addresses: Sequence[str], title: str, body: str) -> list[int]:
             "reached from here."
         )
     return failed
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    before = {name: logging.getLogger(name).level for name in LOGGERS}
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
