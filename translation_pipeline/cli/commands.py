@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print data as JSON on one 
 Home = Annotated[
     Path | None, typer.Option(help="Folder for ledger, Dagster home and embedded cloud.")
 ]
+
+
+class Level(str, Enum):
+    """What a translation covers."""
+
+    SUBTITLE = "subtitle"
+    SPEECH = "speech"
 
 
 MODULES_OF_LOCAL_EXTRA = frozenset(
@@ -87,6 +95,9 @@ def demo(
     languages: Annotated[
         str, typer.Option(help="Target languages, such as pt or pt,es; pt is built in.")
     ] = "pt",
+    level: Annotated[
+        Level, typer.Option(help="Translate the captions, or dub the speech as well.")
+    ] = Level.SUBTITLE,
     keep: Annotated[
         bool, typer.Option("--keep", help="Go on with the last demo; what is paid for stays so.")
     ] = False,
@@ -102,7 +113,7 @@ def demo(
     local = LocalHome((home or default_home("demo")).resolve())
     started = time.monotonic()
     codes = [code.strip() for code in languages.split(",") if code.strip()]
-    videos = command.run_demo(local, codes, keep=keep)
+    videos = command.run_demo(local, codes, level=level.value, keep=keep)
     if as_json:
         print_json(command.demo_json(videos))
     else:
@@ -291,6 +302,14 @@ def bench_captions_check(
     from translation_pipeline.benchmarks import captions_check
 
     _print_bench(captions_check.run(processes=processes, progress=_tell), as_json)
+
+
+@bench_app.command("media")
+def bench_media(as_json: AsJson = False) -> None:
+    """Read, erase, burn in, recognise and dub a clip: time and memory of each step."""
+    from translation_pipeline.benchmarks import media
+
+    _print_bench(media.run(progress=_tell), as_json)
 
 
 @bench_app.command("jobs")

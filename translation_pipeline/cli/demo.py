@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -46,15 +47,19 @@ class DemoVideo:
     file: str = ""
 
 
-def run_demo(home: LocalHome, languages: Sequence[str], *, keep: bool) -> list[DemoVideo]:
+def run_demo(
+    home: LocalHome, languages: Sequence[str], *, level: str = "subtitle", keep: bool
+) -> list[DemoVideo]:
     """Translate the sample title into `languages`; returns a line per video and language.
+
+    At the level `speech` the videos are dubbed, too.
 
     Without `keep` the home starts empty. Raises `TranslationPipelineError` when something failed.
     """
     if not keep:
         shutil.rmtree(home.path, ignore_errors=True)
     home.prepare()
-    _write_catalog(home, languages)
+    _write_catalog(home, {"level": level, "target_languages": f"[{', '.join(languages)}]"})
     with steps() as progress, running_server(cloud_config(home)) as cloud:
         progress.show("start the embedded cloud", 1, 1)
         os.environ.update(home.environment(cloud))
@@ -188,13 +193,12 @@ def demo_json(videos: Sequence[DemoVideo]) -> dict[str, Any]:
     return {"videos": [asdict(video) for video in videos]}
 
 
-def _write_catalog(home: LocalHome, languages: Sequence[str]) -> None:
+def _write_catalog(home: LocalHome, decisions: Mapping[str, str]) -> None:
+    """Put these decisions into the catalog file in place of what it says of them."""
     text = home.catalog.read_text("utf-8")
-    lines = [
-        f"    target_languages: [{', '.join(languages)}]" if "target_languages:" in line else line
-        for line in text.splitlines()
-    ]
-    home.catalog.write_text("\n".join(lines) + "\n", "utf-8")
+    for name, value in decisions.items():
+        text = re.sub(rf"^( +{name}:).*$", rf"\1 {value}", text, flags=re.MULTILINE)
+    home.catalog.write_text(text, "utf-8")
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from translation_pipeline.captions.srt import Cue, compose_srt
-from translation_pipeline.localcloud import media_jobs
+from translation_pipeline.localcloud import ims_orders, media_jobs
+from translation_pipeline.localcloud.engine.dubbing import DubbingSpec
 from translation_pipeline.localcloud.engine.errors import JobFailed
 from translation_pipeline.localcloud.engine.geometry import Box, Region
 from translation_pipeline.localcloud.engine.subtitle_file import read_subtitle
@@ -24,6 +25,7 @@ from translation_pipeline.localcloud.ims_orders import ImsOrders
 from translation_pipeline.localcloud.jobs import JobOrder
 from translation_pipeline.localcloud.media_assets import MediaAssets
 from translation_pipeline.localcloud.objects import ObjectStore
+from translation_pipeline.localcloud.rpc import RpcError
 from translation_pipeline.sample_title import EPISODES
 
 URL = "https://{}.oss-cn-shanghai.aliyuncs.com/{}"
@@ -115,6 +117,44 @@ def test_every_decision_reaches_the_engine(
     assert answer["duration_s"] == pytest.approx(20.8, abs=0.1)
 
 
+def test_every_decision_about_speech_reaches_the_engine(
+    orders: ImsOrders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine()
+    monkeypatch.setattr(media_jobs, "translate_video", engine)
+    order = translation(
+        orders,
+        NeedSpeechTranslate=True,
+        SubtitleTranslate=None,
+        TextSource="SubtitleFile",
+        SupportEditing=True,
+        SpeechTranslate={
+            "CustomSrtType": "TargetSrt",
+            "SubtitleTimeForce": True,
+            "SkipSong": 1,
+            "VoiceConfig": {"Voice": "zhiyan_emo"},
+            "OcrArea": [0.05, 0.7, 0.9, 0.25],
+        },
+    )
+    answer = media_jobs.video_translation(as_worker_sees(order, orders, tmp_path))
+    (spec,) = engine.specs
+    assert spec.dubbing == DubbingSpec("zhiyan_emo", inside_captions=True, skip_songs=True)
+    assert (spec.subtitle_type, spec.ocr_area) == ("TargetSrt", Box(0.05, 0.7, 0.9, 0.25))
+    roles = [file["role"] for file in answer["files"]]
+    assert roles == ["target_srt", "fix_srt", "bilingual_srt", "video"]
+
+
+def test_a_file_that_is_too_large_is_refused(
+    orders: ImsOrders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = EPISODES[0].video.stat().st_size
+    monkeypatch.setattr(ims_orders, "MAX_MEDIA_BYTES", size)
+    translation(orders)
+    monkeypatch.setattr(ims_orders, "MAX_MEDIA_BYTES", size - 1)
+    with pytest.raises(RpcError, match=f"has {size} bytes; at most {size - 1}"):
+        translation(orders)
+
+
 def test_what_was_not_decided_stays_off(
     orders: ImsOrders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +163,7 @@ def test_what_was_not_decided_stays_off(
     media_jobs.video_translation(as_worker_sees(translation(orders), orders, tmp_path))
     (spec,) = engine.specs
     assert (spec.erase, spec.burn_in, spec.ocr_area, spec.subtitle) == (None, None, None, None)
-    assert spec.bilingual is False
+    assert (spec.bilingual, spec.dubbing) == (False, None)
 
 
 def test_language_that_fails_is_absent_and_the_others_are_there(
