@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+_DIGITS = 6  # of a fraction: a millionth of a picture is less than a pixel
 _SLACK = 1e-6  # sums of fractions such as 0.7 + 0.3 may exceed 1 by rounding
 
 
@@ -27,7 +28,8 @@ class Region:
 
     def as_box(self) -> Box:
         """The same place in the order of OcrArea and DetextArea (ims.md section 4.4)."""
-        return Box(self.left, self.top, self.right - self.left, self.bottom - self.top)
+        width, height = self.right - self.left, self.bottom - self.top
+        return Box(self.left, self.top, round(width, _DIGITS), round(height, _DIGITS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ COLUMNS = (
     "problem",
 )
 
-_APPROVED = KeyPattern("{title}/{video}.srt")  # behind the review prefix
+# Behind the review prefix.
+_APPROVED = KeyPattern("{title}/{video}.srt")
+_CORRECTED = KeyPattern("{title}/{language}/{video}.srt")
 
 
 class Place(NamedTuple):
@@ -58,11 +60,12 @@ class Sighting(NamedTuple):
 
 
 class ExpectedCaptions(NamedTuple):
-    """The video that the key of a caption file names, and for which choice of `captions`."""
+    """The video that the key of a caption file names; `captions` is the choice in the catalog
+    file that it is for, None for corrections, which any rule takes."""
 
     title: str
     video: str
-    captions: str
+    captions: str | None
 
 
 def video_places(catalog: Catalog) -> list[Place]:
@@ -82,9 +85,7 @@ def title_places(catalog: Catalog, title: str) -> list[Place]:
 
 def srt_places(catalog: Catalog) -> list[Place]:
     """Where people put captions: the review prefix, and the prefixes of provided SRTs."""
-    places = []
-    if any(rule.captions == "review" for rule in catalog.titles):
-        places.append(Place(catalog.output_bucket, catalog.review_prefix, has_folders=True))
+    places = [Place(catalog.output_bucket, catalog.review_prefix, has_folders=True)]
     provided = [rule.provided_srt for rule in catalog.titles if rule.provided_srt is not None]
     return places + _places(catalog.bucket, provided)
 
@@ -100,9 +101,11 @@ def sight(catalog: Catalog, listed: ListedObject) -> Sighting | None:
 def sight_captions(catalog: Catalog, bucket: str, key: str) -> ExpectedCaptions | None:
     """The video whose captions a key holds, by the patterns alone; None for other objects."""
     if bucket == catalog.output_bucket and key.startswith(catalog.review_prefix):
-        found = _APPROVED.match(key.removeprefix(catalog.review_prefix))
-        if found is not None:
-            return ExpectedCaptions(found["title"], found["video"], "review")
+        behind = key.removeprefix(catalog.review_prefix)
+        for pattern, captions in ((_APPROVED, "review"), (_CORRECTED, None)):
+            found = pattern.match(behind)
+            if found is not None:
+                return ExpectedCaptions(found["title"], found["video"], captions)
     if bucket == catalog.bucket:
         for rule in catalog.titles:
             found = rule.provided_srt.match(key) if rule.provided_srt is not None else None

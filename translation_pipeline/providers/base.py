@@ -40,14 +40,13 @@ class RemoteJob:
 class RemoteOutputs:
     """Where a finished translation's files are, as addresses; None for what the service names not.
 
-    `captions_to_fix` is the file that a correction starts from, `editing_job` the id that the
-    correction must name. `has_language` is False when the service finished without this language.
+    `captions_to_fix` is the file that a correction starts from. `has_language` is False when the
+    service finished without this language.
     """
 
     video: str | None = None
     captions: str | None = None
     captions_to_fix: str | None = None
-    editing_job: str | None = None
     has_language: bool = True
 
 

@@ -126,7 +126,7 @@ class ImsProvider:
         found = read_translation_result(job.result, language)
         files = (found.video, found.captions, found.captions_to_fix)
         video, captions, to_fix = await asyncio.gather(*(self._address(file) for file in files))
-        return RemoteOutputs(video, captions, to_fix, found.editing_job, found.has_language)
+        return RemoteOutputs(video, captions, to_fix, found.has_language)
 
     def polls_in_batches(self, kind: str) -> bool:
         """ListSmartJobs knows translations only."""

@@ -30,7 +30,6 @@ class TranslationResult:
     video: NamedMedia = NamedMedia()
     captions: NamedMedia = NamedMedia()
     captions_to_fix: NamedMedia = NamedMedia()
-    editing_job: str | None = None
     has_language: bool = True
 
 
@@ -48,7 +47,6 @@ def read_translation_result(job_result: Mapping[str, Any], language: str) -> Tra
         captions_to_fix=_media(
             found, "SpeechTranslatedSubtitleURLForFix", "SpeechTranslatedSubtitleMediaIdForFix"
         ),
-        editing_job=_text(found.get("SpeechTranslationJobId")),
     )
 
 

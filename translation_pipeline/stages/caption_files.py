@@ -64,4 +64,4 @@ class CaptionsWatch:
         if named is None or video is None or video.gone_at is not None:
             return False
         rule = rule_of(self._pipeline.catalog, video)
-        return rule is not None and rule.captions == named.captions
+        return rule is not None and named.captions in (None, rule.captions)

@@ -1,4 +1,4 @@
-"""Captions that may be paid for: those a person approved or provided, read, repaired and judged.
+"""Captions that may be paid for: approved, provided or corrected by a person, read and judged.
 
 The file as the person left it is never touched. What is translated is a checked and repaired
 copy under a key of its own that follows from its content.
@@ -26,7 +26,7 @@ from translation_pipeline.errors import CaptionsUnreadable, StorageAway, Storage
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Captions, Video
 from translation_pipeline.pipeline import Pipeline
-from translation_pipeline.stages.wanted import APPROVED, EXTRACTED, PROVIDED
+from translation_pipeline.stages.wanted import APPROVED, CORRECTED, EXTRACTED, PROVIDED
 
 FINDINGS_KEPT = 100  # of a file in the ledger, the gravest first
 DOUBTFUL_CUES_KEPT = 20  # of a file
@@ -43,6 +43,12 @@ class CaptionPlace:
     language: str
     address: ObjectAddress
     rule: TitleRule
+
+    @property
+    def folder(self) -> str:
+        """The folder to list for it: corrections lie below the approved captions of a title."""
+        levels = 2 if self.origin == CORRECTED else 1
+        return self.address.key.rsplit("/", levels)[0] + "/"
 
     @property
     def judged_by(self) -> Judging:
@@ -95,6 +101,12 @@ def approved_address(pipeline: Pipeline, title: str, video: str) -> ObjectAddres
     return ObjectAddress(pipeline.catalog.output_bucket, key)
 
 
+def correction_address(pipeline: Pipeline, title: str, video: str, language: str) -> ObjectAddress:
+    """Where a corrected translation of captions belongs: per language under the review prefix."""
+    key = f"{pipeline.catalog.review_prefix}{title}/{language}/{video}.srt"
+    return ObjectAddress(pipeline.catalog.output_bucket, key)
+
+
 def caption_places(
     pipeline: Pipeline, titles: Collection[str] | None = None
 ) -> Iterator[CaptionPlace]:
@@ -108,6 +120,24 @@ def caption_places(
             yield CaptionPlace(video, APPROVED, rule.source_language, address, rule)
         else:
             yield from _provided_places(pipeline, video, rule)
+
+
+def correction_places(
+    pipeline: Pipeline, titles: Collection[str] | None = None
+) -> Iterator[CaptionPlace]:
+    """Where a person may put corrected captions; nobody owes any."""
+    for video in pipeline.inventory.videos(titles):
+        rule = rule_of(pipeline.catalog, video)
+        if rule is None:
+            continue
+        for language in rule.target_languages:
+            address = correction_address(pipeline, video.title, video.video, language)
+            yield CaptionPlace(video, CORRECTED, language, address, rule)
+
+
+def _all_places(pipeline: Pipeline, titles: Collection[str] | None) -> Iterator[CaptionPlace]:
+    yield from caption_places(pipeline, titles)
+    yield from correction_places(pipeline, titles)
 
 
 def collect_captions(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Captions]:
@@ -127,7 +157,7 @@ def collected_captions(pipeline: Pipeline, titles: Collection[str] | None = None
         (row.title, row.video, row.origin, row.language): row
         for row in pipeline.inventory.captions(titles)
     }
-    places = caption_places(pipeline, titles)
+    places = _all_places(pipeline, titles)
     found = (
         rows.get((place.video.title, place.video.video, place.origin, place.language))
         for place in places
@@ -144,7 +174,7 @@ def changed_captions(
         (row.title, row.video, row.origin, row.language): (row.etag, row.judged_by)
         for row in pipeline.inventory.captions(titles)
     }
-    for place, etag in _present(pipeline, caption_places(pipeline, titles)):
+    for place, etag in _present(pipeline, _all_places(pipeline, titles)):
         key = (place.video.title, place.video.video, place.origin, place.language)
         if known.get(key) != (etag, place.judged_by.version):
             yield place, etag
@@ -197,8 +227,7 @@ def _present(
     """The places where a file is, with its etag, by one listing per folder."""
     folders: dict[tuple[str, str], dict[str, str]] = {}
     for place in places:
-        folder = place.address.key.rpartition("/")[0] + "/"
-        at = (place.address.bucket, folder)
+        at = (place.address.bucket, place.folder)
         if at not in folders:
             folders[at] = {item.key: item.etag for item in pipeline.storage.list(*at)}
         etag = folders[at].get(place.address.key)

@@ -1,6 +1,6 @@
 """What the catalog file asks for, video by video, and the identity of the job that answers it.
 
-Pure: reads the inventory's rows, writes nothing, calls nothing.
+Reads the rows of the inventory and the ledger, writes nothing, calls nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from translation_pipeline.catalog.config import TitleRule
 from translation_pipeline.catalog.decisions import TextSource
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.ledger.identity import JobIdentity, short_id
-from translation_pipeline.ledger.models import Captions, Video
+from translation_pipeline.ledger.models import Captions, GlossaryFile, Job, Video
+from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import (
     EXTRACTION,
@@ -31,7 +32,7 @@ from translation_pipeline.stages.glossaries import (
     terms_are_known,
 )
 
-APPROVED, EXTRACTED, PROVIDED = "approved", "extracted", "provided"
+APPROVED, EXTRACTED, PROVIDED, CORRECTED = "approved", "extracted", "provided", "corrected"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class WantedOutput:
     identity: JobIdentity | None = None
     blocked: str | None = None
     captions: Captions | None = None
+    original_job: str | None = None
+    """The service's id of the job that this one corrects, where it kept what that needs."""
 
 
 def wanted_extractions(
@@ -119,6 +122,19 @@ def _translation(
     wanted = WantedOutput(video, rule, TRANSLATION, language, blocked=blocked)
     if wanted.blocked is not None:
         return wanted
+    first = _first_translation(pipeline, wanted, captions, glossary)
+    correction = captions.get((video.title, video.video, CORRECTED, language))
+    return first if correction is None else _corrected(pipeline, wanted, first, correction)
+
+
+def _first_translation(
+    pipeline: Pipeline,
+    wanted: WantedOutput,
+    captions: Mapping[tuple[str, str, str, str], Captions],
+    glossary: GlossaryFile | None,
+) -> WantedOutput:
+    """The translation as the catalog file asks for it, before anybody corrects it."""
+    video, rule, language = wanted.video, wanted.rule, wanted.language
     found = None
     if rule.captions != "direct":
         found = _captions_for(video, rule, language, captions)
@@ -142,6 +158,38 @@ def _translation(
     )
 
 
+def _corrected(
+    pipeline: Pipeline, wanted: WantedOutput, first: WantedOutput, correction: Captions
+) -> WantedOutput:
+    """The translation made again from captions that a person corrected in its own language."""
+    if correction.usable_key is None:
+        return replace(wanted, blocked=correction.problem or _FINDINGS)
+    original = None
+    if wanted.rule.level == "speech" and wanted.rule.support_editing and first.identity:
+        original = _latest_job(pipeline, first.identity)
+        if original is None or original.state != JobState.VERIFIED.value:
+            return replace(wanted, blocked=_ORIGINAL_NOT_DONE)
+    parameters = _translation_parameters(wanted.rule)
+    parameters |= {"captions": CORRECTED, "captions_are": "target", "text_source": None}
+    return replace(
+        wanted,
+        captions=correction,
+        original_job=original.remote_id if original else None,
+        identity=_identity(pipeline, wanted, captions=correction, parameters=parameters),
+    )
+
+
+def _latest_job(pipeline: Pipeline, identity: JobIdentity) -> Job | None:
+    """The job of an identity with the highest force counter that is in the ledger."""
+    latest = None
+    while jobs := pipeline.ledger.jobs([identity.id]):
+        (latest,) = jobs
+        identity = replace(identity, force=identity.force + 1)
+    return latest
+
+
+_FINDINGS = "Its captions have findings that block spending."
+_ORIGINAL_NOT_DONE = "Its correction waits until the translation that it corrects is done."
 _NOT_LOOKED_THROUGH = (
     "Its captions were not looked through for the terms of the glossary yet; the next run does it."
 )
@@ -167,7 +215,7 @@ def _captions_for(
 
 def _why_no_captions(video: Video, rule: TitleRule, found: Captions | None) -> str:
     if found is not None:
-        return found.problem or "Its captions have findings that block spending."
+        return found.problem or _FINDINGS
     if rule.captions == "review":
         return (
             "Its captions wait for approval: no reviewed SRT is under the review prefix yet. "
@@ -241,6 +289,7 @@ def request_of(pipeline: Pipeline, wanted: WantedOutput, identity: JobIdentity) 
             fps=rule.caption_fps,
         )
     captions = wanted.captions
+    is_correction = captions is not None and captions.origin == CORRECTED
     return TranslationRequest(
         video=source,
         output=output,
@@ -252,7 +301,7 @@ def request_of(pipeline: Pipeline, wanted: WantedOutput, identity: JobIdentity) 
             if captions and captions.usable_key
             else None
         ),
-        captions_are=_captions_are(rule),
+        captions_are="target" if is_correction else _captions_are(rule),
         erase=rule.erase_areas(),
         subtitle_style=rule.subtitle_style(),
         bilingual=rule.bilingual,
@@ -262,6 +311,7 @@ def request_of(pipeline: Pipeline, wanted: WantedOutput, identity: JobIdentity) 
         subtitle_time_force=rule.speech.only_at_captions if rule.speech else None,
         skip_song=rule.speech.skip_song if rule.speech else None,
         support_editing=rule.support_editing,
+        original_job=wanted.original_job,
     )
 
 

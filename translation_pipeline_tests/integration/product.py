@@ -24,7 +24,7 @@ bucket: {source}
 output_bucket: {results}
 titles:
   - match: "incoming/{{title}}/{{video}}.mp4"
-    level: subtitle
+    level: {level}
     captions: {captions}
     {region}
     erase: none
@@ -32,6 +32,7 @@ titles:
     source_language: en
     target_languages: [{languages}]
     {budget}
+    {decisions}
 """
 
 GOOD_SRT = b"1\n00:00:00,200 --> 00:00:01,500\nGood morning.\n"
@@ -75,10 +76,12 @@ def product(
     captions: str = "direct",
     languages: str = "pt",
     budget: str = "",
+    level: str = "subtitle",
+    decisions: str = "",
     database_url: str | None = None,
     **settings: str,
 ) -> Iterator[Product]:
-    """A product in a home and in buckets of its own."""
+    """A product in a home and in buckets of its own; `decisions` is one more line of its rule."""
     home.mkdir(parents=True, exist_ok=True)
     catalog = home / "catalog.yaml"
     region = "caption_region: [[0.75, 1], [0, 1]]" if captions == "review" else ""
@@ -90,6 +93,8 @@ def product(
             region=region,
             languages=languages,
             budget=budget,
+            level=level,
+            decisions=decisions,
         ),
         "utf-8",
     )
@@ -118,18 +123,20 @@ def tiny_video(seed: int = 0, *, seconds: float = 2.0, sound: bool = False) -> b
     with av.open(buffer, "w", format="mp4") as container:
         video = container.add_stream("mpeg4", rate=10)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        audio = container.add_stream("aac", rate=16_000) if sound else None
         random = np.random.default_rng(seed)
         for _ in range(int(seconds * 10)):
             pixels = random.integers(0, 255, (64, 64, 3), dtype=np.uint8)
             container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(video.encode(None))
-        if sound:
-            _add_tone(container, seconds)
+        if audio is not None:
+            _add_tone(container, audio, seconds)
     return buffer.getvalue()
 
 
-def _add_tone(container: av.container.OutputContainer, seconds: float) -> None:
-    audio = container.add_stream("aac", rate=16_000)
+def _add_tone(
+    container: av.container.OutputContainer, audio: av.AudioStream, seconds: float
+) -> None:
     time_s = np.arange(int(seconds * 16_000)) / 16_000
     wave = (0.2 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32)[None, :]
     frame = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
