@@ -19,7 +19,7 @@ from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
 from translation_pipeline.stages.doubts import doubted_files
 from translation_pipeline.stages.review import caption_places
-from translation_pipeline.stages.wanted import EXTRACTED
+from translation_pipeline.stages.wanted import CORRECTED, EXTRACTED
 
 SOURCE_VIDEOS = "source_videos"
 EXTRACTED_CAPTIONS = "extracted_captions"
@@ -197,9 +197,16 @@ def _wanted_row(wanted: Wanted, job: Job | None) -> dict[str, Any]:
         "cues": facts.get("cues"),
         "duration_s": facts.get("duration_s"),
         "size_mb": round(facts["size"] / 1e6, 2) if "size" in facts else None,
+        "version": _version(job),
         "output": f"oss://{wanted.output_bucket}/{wanted.output_key}",
         "job": (job.remote_id or "") if job else "",
     }
+
+
+def _version(job: Job | None) -> str:
+    """What is, or will be, delivered: the first translation, or a person's correction of it."""
+    captions = (job.request.get("captions") or {}) if job else {}
+    return CORRECTED if f".{CORRECTED}." in captions.get("key", "") else "first"
 
 
 def _cell(

@@ -12,7 +12,9 @@ from translation_pipeline.captions.srt import parse_srt
 from translation_pipeline.catalog.addresses import ObjectAddress, parse_address
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.errors import (
+    AccessRefused,
     AddressInvalid,
+    BucketUnusable,
     CallRefused,
     CaptionsUnreadable,
     OutputMissing,
@@ -198,13 +200,12 @@ class OutputDelivery:
             return False
         try:
             source = parse_address(url, region=self._pipeline.settings.region)
-        except AddressInvalid:
+            exists = self._pipeline.storage.head(source) is not None
+        except (AddressInvalid, AccessRefused, BucketUnusable):
             return False
-        if source != target:
-            if self._pipeline.storage.head(source) is None:
-                return False
+        if exists and source != target:
             self._pipeline.storage.copy(source, target)
-        return True
+        return exists
 
     def _source_has_audio(self, job: Job) -> bool:
         video = self._pipeline.inventory.video(job.title, job.video)

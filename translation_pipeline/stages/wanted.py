@@ -168,7 +168,7 @@ def _corrected(
     if wanted.rule.level == "speech" and wanted.rule.support_editing and first.identity:
         original = _latest_job(pipeline, first.identity)
         if original is None or original.state != JobState.VERIFIED.value:
-            return replace(wanted, blocked=_ORIGINAL_NOT_DONE)
+            return first  # the correction's turn comes when that is done
     parameters = _translation_parameters(wanted.rule)
     parameters |= {"captions": CORRECTED, "captions_are": "target", "text_source": None}
     return replace(
@@ -189,7 +189,6 @@ def _latest_job(pipeline: Pipeline, identity: JobIdentity) -> Job | None:
 
 
 _FINDINGS = "Its captions have findings that block spending."
-_ORIGINAL_NOT_DONE = "Its correction waits until the translation that it corrects is done."
 _NOT_LOOKED_THROUGH = (
     "Its captions were not looked through for the terms of the glossary yet; the next run does it."
 )

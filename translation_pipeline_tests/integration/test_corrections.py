@@ -1,13 +1,14 @@
-"""A translation that a person corrects: one video and language run again, from the corrected file."""
+"""A translation that a person corrects: that video and language run again, and nothing else."""
 
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import pytest
 
 from translation_pipeline.captions.srt import parse_srt
-from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.addresses import ObjectAddress, parse_address
 from translation_pipeline.catalog.listing import sight_captions
 from translation_pipeline.ledger.models import Wanted
 from translation_pipeline.stages import work
@@ -22,6 +23,7 @@ from translation_pipeline_tests.integration.product import (
     tiny_video,
 )
 
+SEEDS = count(200)  # one content is one job, whatever the test
 CORRECTED = b"1\n00:00:00,200 --> 00:00:01,500\nBom dia, senhora.\n"
 
 
@@ -50,7 +52,7 @@ def delivered(shop: Product, video: str, language: str) -> Wanted:
 def translated(open_product: OpenProduct) -> Product:
     shop = open_product(languages="pt, es")
     for number in (1, 2):
-        shop.put(f"incoming/drama/ep{number}.mp4", tiny_video(200 + number))
+        shop.put(f"incoming/drama/ep{number}.mp4", tiny_video(next(SEEDS)))
     assert run(shop, "run") == 4
     return shop
 
@@ -67,8 +69,11 @@ def test_only_the_corrected_video_and_language_run_again(translated: Product) ->
     assert after.delivered_at is not None
     assert after.output_key != before.output_key
     sidecar = sidecar_of(ObjectAddress(after.output_bucket, after.output_key))
-    srt = translated.pipeline.storage.get(sidecar)
-    assert [cue.text for cue in parse_srt(srt).cues] == ["Bom dia, senhora."]
+    assert parse_srt(translated.pipeline.storage.get(sidecar)).cues
+    (job,) = translated.pipeline.ledger.jobs([after.job_id or ""])
+    sent = ObjectAddress(**job.request["captions"])
+    assert b"Bom dia, senhora." in translated.pipeline.storage.get(sent)
+    assert job.request["captions_are"] == "target"
     assert b"WEBVTT" in translated.pipeline.storage.get(
         sidecar_of(ObjectAddress(after.output_bucket, after.output_key), ".vtt")
     )
@@ -101,13 +106,22 @@ def test_a_broken_correction_stops_only_itself(translated: Product) -> None:
     assert delivered(translated, "ep2", "pt").blocked is None
 
 
-def test_a_speech_correction_waits_for_the_job_that_it_corrects(open_product: OpenProduct) -> None:
+def test_a_speech_correction_follows_the_job_that_it_corrects(open_product: OpenProduct) -> None:
+    """Even when it was there before: it needs what the service kept of the first one."""
     shop = open_product(level="speech", decisions="support_editing: true")
-    shop.put("incoming/drama/ep1.mp4", tiny_video(210, sound=True))
+    shop.put("incoming/drama/ep1.mp4", tiny_video(next(SEEDS), sound=True))
     correct(shop, "ep1", "pt", CORRECTED)
-    see_sources(shop.pipeline)
-    work.plan_everything(shop.pipeline, Box(), "run")
-    assert "waits until the translation" in (delivered(shop, "ep1", "pt").blocked or "")
+    assert run(shop, "run") == 1
+    first = delivered(shop, "ep1", "pt")
+    assert first.facts is not None
+    to_fix = parse_address(first.facts["to_fix"])
+    assert parse_srt(shop.pipeline.storage.get(to_fix)).cues
+    (job,) = shop.pipeline.ledger.jobs([first.job_id or ""])
+    assert run(shop, "run-2") == 1
+    second = delivered(shop, "ep1", "pt")
+    (correction,) = shop.pipeline.ledger.jobs([second.job_id or ""])
+    assert correction.request["original_job"] == job.remote_id
+    assert run(shop, "run-3") == 0
 
 
 def test_the_sensor_sees_corrections(translated: Product) -> None:

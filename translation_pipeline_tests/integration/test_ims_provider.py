@@ -160,3 +160,25 @@ def test_a_lost_job_is_found_by_its_mark(shop: Product) -> None:
         Lookup("never", never.request, never.user_data, 0.0),
     ]
     assert set(run(ims.find_lost(lookups))) == {"lost"}
+
+
+@pytest.mark.parametrize("shape", [None, "map", "flat", "media_id_only", "empty"])
+def test_outputs_are_told_in_every_shape(shop: Product, shape: str | None) -> None:
+    provider = shop.pipeline.providers["ims"]
+    if shape is not None:
+        shop.cloud.control.put_faults({"faults": [{"kind": "odd_result", "shape": shape}]})
+    sent = submission(shop, f"outputs-{shape}")
+    remote_id = run(provider.submit(sent))
+    deadline = time.monotonic() + 20
+    while run(provider.poll_many(TRANSLATION, [remote_id]))[remote_id].state is not (
+        RemoteState.FINISHED
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    outputs = run(provider.outputs(remote_id, "pt"))
+    assert outputs.has_language
+    address = sent.request.output.to_https(shop.pipeline.settings.region)
+    # An empty result still names the video; a media id leads to the asset's own address.
+    assert outputs.video == address
+    expected = None if shape == "empty" else address.replace(".mp4", ".srt")
+    assert outputs.captions == expected
