@@ -183,7 +183,7 @@ def _utf8_or_none(line: bytes) -> str | None:
 
 def _damaged_utf8(data: bytes) -> DecodedText | None:
     decoded = _decoded(data, "utf-8")
-    beyond_ascii = sum(character > "\x7f" for character in decoded.text)
+    beyond_ascii = len(decoded.text) - len(decoded.text.encode("ascii", "ignore"))
     if decoded.text.count("\ufffd") > beyond_ascii * _DAMAGED_SHARE:
         return None
     return decoded

@@ -13,6 +13,7 @@ from translation_pipeline.captions.language_detection import detect_language, ma
 from translation_pipeline.captions.languages import languages, letters_by_script, read_data
 from translation_pipeline.errors import CaptionsUnreadable
 
+_TELLING_BYTES: Final = 8000
 _MIN_SCRIPT_SHARE: Final = 0.5  # of the letters, in a guessed encoding of a known language
 
 
@@ -23,6 +24,7 @@ def guess_encoding(telling: bytes, language: str | None) -> tuple[str, float]:
     text in any encoding.
     """
     tables = _encodings()
+    telling = _beginning(telling)
     if language is not None:
         expected = tables.of_language(language)
         best = charset_normalizer.from_bytes(telling, cp_isolation=expected).best()
@@ -37,6 +39,12 @@ def guess_encoding(telling: bytes, language: str | None) -> tuple[str, float]:
     if best.encoding not in tables.latin:
         return best.encoding, confidence
     return _latin_encoding(telling, tables.latin) or (best.encoding, confidence)
+
+
+def _beginning(telling: bytes) -> bytes:
+    """Whole lines, as many as say enough: more only take longer."""
+    end = telling.find(b"\n", _TELLING_BYTES)
+    return telling if end < 0 else telling[:end]
 
 
 def _latin_encoding(

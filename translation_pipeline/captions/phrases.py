@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -33,18 +34,26 @@ def _phrases() -> _Phrases:
     )
 
 
-def credit_in(text: str) -> str | None:
-    """A phrase of credits, advertising or invented farewells in `text`; None without one."""
+def credit_in(text: str, among: Collection[str] | None = None) -> str | None:
+    """A phrase of credits, advertising or invented farewells in `text`; None without one.
+
+    `among` are the only phrases that may be there, where `credits_among` told them.
+    """
     lowered, phrases = text.lower(), _phrases()
-    if not any(hint in lowered for hint in phrases.credit_hints):
-        return None
-    return next((phrase for phrase in phrases.credits if phrase in lowered), None)
+    if among is None:
+        if not any(hint in lowered for hint in phrases.credit_hints):
+            return None
+        among = phrases.credits
+    return next((phrase for phrase in among if phrase in lowered), None)
 
 
 @lru_cache(maxsize=8)
-def has_credits(joined_texts: str) -> bool:
-    """Whether any of many texts has such a phrase; asked again and again for the same file."""
-    return credit_in(joined_texts) is not None
+def credits_among(joined_texts: str) -> tuple[str, ...]:
+    """The phrases that any of many texts has; asked again and again for the same file."""
+    if credit_in(joined_texts) is None:
+        return ()
+    lowered = joined_texts.lower()
+    return tuple(phrase for phrase in _phrases().credits if phrase in lowered)
 
 
 def failure_in(text: str) -> str | None:

@@ -8,7 +8,7 @@ keeps the original; a repair makes new cues.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import Any, Final
 
@@ -137,7 +137,15 @@ def undo(cues: Sequence[Cue], applied: Sequence[AppliedRule]) -> tuple[Cue, ...]
 
 def applied_to_json(applied: Sequence[AppliedRule]) -> list[dict[str, Any]]:
     """What was done as JSON data, enough to undo it."""
-    return [asdict(rule) for rule in applied]
+    return [
+        {
+            "rule": rule.rule,
+            "cue_numbers": list(rule.cue_numbers),
+            "removed": [[position, cue._asdict()] for position, cue in rule.removed],
+            "added": [[position, cue._asdict()] for position, cue in rule.added],
+        }
+        for rule in applied
+    ]
 
 
 def applied_from_json(data: Sequence[Mapping[str, Any]]) -> tuple[AppliedRule, ...]:
@@ -167,7 +175,12 @@ def _changed(before: Cues, after: Cues) -> tuple[int, ...]:
     if before == after:
         return ()
     kept = {item.number: item.cue for item in after}
-    changed = {item.number for item in before if kept.get(item.number) != item.cue}
+    changed = {
+        item.number
+        for item in before
+        # Nearly all are the very same objects, which is much quicker to see.
+        if (now := kept.get(item.number)) is not item.cue and now != item.cue
+    }
     stayed = [item.number for item in before if item.number in kept]
     changed.update(old for old, new in zip(stayed, kept, strict=True) if old != new)
     return tuple(sorted(changed))

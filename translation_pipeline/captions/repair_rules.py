@@ -9,13 +9,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from translation_pipeline.captions.columns import Columns
 from translation_pipeline.captions.cue import MARKUP, Cue, has_visible_text, visible_text
-from translation_pipeline.captions.phrases import credit_in, has_credits
+from translation_pipeline.captions.phrases import credit_in, credits_among
 from translation_pipeline.captions.similarity import are_alike
 
 REPAIRED_DURATION_MS: Final = 1000  # for a cue that ends before it starts
@@ -114,7 +114,7 @@ def _sort(items: Cues, _: Situation) -> Cues:
 
 def _start_at_zero(items: Cues, situation: Situation) -> Cues:
     return [
-        item._replace(cue=replace(item.cue, start_ms=0))
+        item._replace(cue=item.cue._replace(start_ms=0))
         if -situation.limit_ms <= item.cue.start_ms < 0
         else item
         for item in items
@@ -154,7 +154,8 @@ def _clip_overlaps(items: Cues, situation: Situation) -> Cues:
 
 
 def _drop_credits(items: Cues, _: Situation) -> Cues:
-    return [item for item in items if credit_in(item.cue.text) is None]
+    phrases = credits_among("\n".join([item.cue.text for item in items]))
+    return [item for item in items if credit_in(item.cue.text, phrases) is None]
 
 
 def _drop_flashes(items: Cues, _: Situation) -> Cues:
@@ -266,7 +267,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "drop_credits",
         "Credits, web addresses and farewells that recognisers of speech invent are no speech.",
-        lambda columns, _: has_credits(columns.joined),
+        lambda columns, _: bool(credits_among(columns.joined)),
         _drop_credits,
         is_automatic=False,
     ),
@@ -329,12 +330,12 @@ def _touch(cue: Cue, after: Cue) -> bool:
 
 
 def _with_text(item: Numbered, text: str) -> Numbered:
-    return item if text == item.cue.text else item._replace(cue=replace(item.cue, text=text))
+    return item if text == item.cue.text else item._replace(cue=item.cue._replace(text=text))
 
 
 def _with_end(item: Numbered, end_ms: int) -> Numbered:
     return (
-        item if end_ms == item.cue.end_ms else item._replace(cue=replace(item.cue, end_ms=end_ms))
+        item if end_ms == item.cue.end_ms else item._replace(cue=item.cue._replace(end_ms=end_ms))
     )
 
 

@@ -18,7 +18,7 @@ from typing import Final
 from translation_pipeline.captions.columns import Columns, columns_of
 from translation_pipeline.captions.cue import Cue, format_timestamp, visible_text
 from translation_pipeline.captions.languages import languages, letters_outside, scripts_of
-from translation_pipeline.captions.phrases import credit_in, has_credits
+from translation_pipeline.captions.phrases import credit_in, credits_among
 from translation_pipeline.captions.repair_rules import FLASH_MS, is_flash
 from translation_pipeline.captions.similarity import are_alike
 
@@ -221,10 +221,13 @@ def _may_have_signs(text: str) -> bool:
 
 
 def _inventions(cues: Sequence[Cue], columns: Columns) -> list[Sign]:
-    if not has_credits(columns.joined):
+    phrases = credits_among(columns.joined)
+    if not phrases:
         return []
     texts = columns.texts
-    numbers = tuple([number for number, text in enumerate(texts, start=1) if credit_in(text)])
+    numbers = tuple(
+        [number for number, text in enumerate(texts, start=1) if credit_in(text, phrases)]
+    )
     if not numbers:
         return []
     first = cues[numbers[0] - 1]
