@@ -20,6 +20,7 @@ from translation_pipeline.captions.diff import Difference, diff_captions
 from translation_pipeline.captions.findings import Finding
 from translation_pipeline.captions.formats import compose_webvtt
 from translation_pipeline.captions.glossary import Glossary, parse_glossary
+from translation_pipeline.captions.glossary_forms import ims_hotword_libraries, too_long_for_ims
 from translation_pipeline.captions.repair import applied_from_json, applied_to_json, undo
 from translation_pipeline.captions.report import file_report, html_report, refused_report
 from translation_pipeline.captions.srt import compose_srt, parse_srt
@@ -189,6 +190,23 @@ def impact(
     err.print(f"{len(touched)} videos, {count} translations would be made anew. Nothing was sent.")
 
 
+@captions_app.command("hotwords")
+def hotwords(
+    glossary: Annotated[Path, typer.Argument(help="Glossary of the title (YAML).", exists=True)],
+    language: Language,
+    target: Annotated[list[str], typer.Option(help="A target language; give it again for more.")],
+    name: Annotated[str, typer.Option(help="Name of the libraries, such as the title's.")],
+) -> None:
+    """Print a glossary as the requests of IMS' CreateHotwordLibrary, one JSON object a line."""
+    terms = parse_glossary(_text(glossary), glossary.name)
+    for request in ims_hotword_libraries(
+        terms, name=name, source_language=language, target_languages=target
+    ):
+        print_json(request)
+    for term in too_long_for_ims(terms, target):
+        err.print(f"{term}: too long for IMS; only the comparison enforces it.", markup=False)
+
+
 def _all_files(paths: Sequence[Path]) -> Iterator[Path]:
     """The files, and the caption files below the folders, by name."""
     for path in paths:
@@ -202,7 +220,10 @@ def _all_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _text(file: Path) -> str:
-    return file.read_text("utf-8")
+    try:
+        return file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} is no UTF-8 text ({error}). Save it as UTF-8.") from None
 
 
 def _compared(

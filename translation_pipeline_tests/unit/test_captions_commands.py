@@ -209,3 +209,31 @@ def test_webvtt_escapes_what_would_be_markup() -> None:
 
 def test_webvtt_holds_no_blank_lines_inside_a_cue() -> None:
     assert compose_webvtt([Cue(0, 1, "a\n\nb")]).endswith("00:00:00.001\na\nb\n")
+
+
+def test_hotwords_prints_what_ims_takes(tmp_path: Path) -> None:
+    glossary = tmp_path / "drama.yaml"
+    long = "long " * 30
+    glossary.write_text(
+        f"terms:\n- {{term: 林晚, translations: {{en: Lin Wan}}}}\n"
+        f"- {{term: 长, translations: {{en: {long}}}}}\n",
+        "utf-8",
+    )
+    options = ["-l", "zh", "--target", "en", "--name", "drama"]
+    result = runner.invoke(captions_app, ["hotwords", str(glossary), *options])
+    assert result.exit_code == 0, result.output
+    (request,) = map(json.loads, result.stdout.splitlines())
+    assert request["UsageScenario"] == "VideoTranslation"
+    assert request["Hotwords"] == [
+        {
+            "Language": "zh",
+            "Text": "林晚",
+            "TranspositionResultList": [{"TargetLanguage": "en", "TranslatedText": "Lin Wan"}],
+            "Weight": 2,
+        }
+    ]
+    assert "长: too long for IMS" in result.stderr
+    glossary.write_bytes(b"terms: \xff")
+    refused = runner.invoke(captions_app, ["hotwords", str(glossary), *options])
+    assert isinstance(refused.exception, ConfigurationError)
+    assert "is no UTF-8 text" in str(refused.exception)
