@@ -29,7 +29,7 @@ titles:
     {region}
     erase: none
     burn_in: none
-    source_language: en
+    source_language: {source_language}
     target_languages: [{languages}]
     {budget}
     {decisions}
@@ -78,6 +78,7 @@ def product(
     budget: str = "",
     level: str = "subtitle",
     decisions: str = "",
+    source_language: str = "en",
     database_url: str | None = None,
     **settings: str,
 ) -> Iterator[Product]:
@@ -95,6 +96,7 @@ def product(
             budget=budget,
             level=level,
             decisions=decisions,
+            source_language=source_language,
         ),
         "utf-8",
     )
