@@ -217,7 +217,7 @@ def test_speech_is_recognised_translated_and_spoken(
     said = " ".join(cue.text for cue in cues)
     assert all(word in said for word in ("inverno", "ontem", "meses"))
     for cue, true in zip(cues, ENGLISH, strict=True):
-        assert abs(cue.start_ms - true.start_ms) < 700
+        assert abs(cue.start_ms - true.start_ms) < 500
     assert len(dubbing_of_last_job(listener, "pt")["lines"]) == len(ENGLISH)
     assert share_understood(video, ENGLISH, "en", speech_model()) < 0.4, "the old speech is gone"
 

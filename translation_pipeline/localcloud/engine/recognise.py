@@ -30,6 +30,7 @@ LONGEST_CUE_S = 6.0
 LONGEST_CUE_COLUMNS = 84  # two lines
 SHORTEST_CUE_S = 0.4
 PAUSE_S = 0.6  # between words: a new cue
+PAD_MS = 100  # kept around speech; with more, whisper lets words begin in the silence before
 SENTENCE_ENDS = tuple(".!?。！？…")
 
 # Codes of the service (ims.md section 4.7) that the models spell otherwise.
@@ -99,6 +100,7 @@ def recognise(
         language=code,
         word_timestamps=True,
         vad_filter=True,
+        vad_parameters={"speech_pad_ms": PAD_MS},
         condition_on_previous_text=False,  # one mistake would be repeated to the end
     )
     return cues_of_words(word for segment in segments for word in segment.words or ())
