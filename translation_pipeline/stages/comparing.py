@@ -26,7 +26,7 @@ from translation_pipeline.catalog.config import TitleRule
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.errors import CaptionsUnreadable, StorageAway, StorageError
 from translation_pipeline.ledger.ledger import utc_now
-from translation_pipeline.ledger.models import Compared, Job, Wanted
+from translation_pipeline.ledger.models import Captions, Compared, Job, Wanted
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import (
     TRANSLATION,
@@ -34,7 +34,7 @@ from translation_pipeline.providers.requests import (
     request_from_json,
 )
 from translation_pipeline.stages.delivery import sidecar_of
-from translation_pipeline.stages.glossaries import glossary_file, glossary_in
+from translation_pipeline.stages.glossaries import glossary_file, glossary_in, source_captions
 from translation_pipeline.stages.review import FINDINGS_KEPT, Judging
 
 READS_AT_ONCE = 8
@@ -58,6 +58,7 @@ class Translation:
         return [
             self.wanted.video,
             self.wanted.job_id,
+            self.source.to_oss(),
             self.target.to_oss(),
             str(self.wanted.delivered_at),
             self.rule.source_language,
@@ -104,11 +105,16 @@ def _key(wanted: Wanted) -> tuple[str, str, str]:
 
 def _delivered(pipeline: Pipeline, titles: Collection[str] | None) -> Iterator[Translation]:
     videos = {(video.title, video.video): video for video in pipeline.inventory.videos(titles)}
+    rules = {
+        name: rule
+        for name, video in videos.items()
+        if (rule := rule_of(pipeline.catalog, video)) is not None
+    }
+    captions = source_captions(pipeline, rules, titles)
     glossaries = pipeline.inventory.glossaries()
     for wanted, job in pipeline.inventory.wanted(titles):
-        video = videos.get((wanted.title, wanted.video))
-        rule = rule_of(pipeline.catalog, video) if video is not None else None
-        source = _source(wanted, job)
+        rule = rules.get((wanted.title, wanted.video))
+        source = _source(pipeline, wanted, job, captions.get((wanted.title, wanted.video)))
         if rule is None or source is None or wanted.language not in rule.target_languages:
             continue
         file = glossary_file(pipeline, rule, wanted.title, glossaries)
@@ -116,15 +122,20 @@ def _delivered(pipeline: Pipeline, titles: Collection[str] | None) -> Iterator[T
         yield Translation(wanted, rule, source, target, glossary_in(file, rule))
 
 
-def _source(wanted: Wanted, job: Job | None) -> ObjectAddress | None:
-    """The captions that a delivered translation was made from, where they are known."""
-    if wanted.kind != TRANSLATION or wanted.delivered_at is None or job is None:
+def _source(
+    pipeline: Pipeline, wanted: Wanted, job: Job | None, captions: Captions | None
+) -> ObjectAddress | None:
+    """The source captions of a delivered translation, where they are known: those it was made
+    from, or, where a person corrected the translation itself, those of the video."""
+    has_srt = (wanted.facts or {}).get("cues") is not None
+    if wanted.kind != TRANSLATION or wanted.delivered_at is None or job is None or not has_srt:
         return None
     request = request_from_json(job.request)
-    if not isinstance(request, TranslationRequest) or request.captions_are != "source":
+    if isinstance(request, TranslationRequest) and request.captions_are == "source":
+        return request.captions
+    if captions is None or captions.usable_key is None:
         return None
-    has_srt = (wanted.facts or {}).get("cues") is not None
-    return request.captions if has_srt else None
+    return ObjectAddress(pipeline.catalog.output_bucket, captions.usable_key)
 
 
 def _groups(translations: Iterator[Translation]) -> Iterator[list[Translation]]:

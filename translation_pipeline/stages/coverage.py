@@ -14,7 +14,8 @@ from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import TRANSLATION
 from translation_pipeline.stages.glossaries import glossary_file
-from translation_pipeline.stages.review import caption_places
+from translation_pipeline.stages.review import CaptionPlace, all_places
+from translation_pipeline.stages.wanted import CORRECTED
 
 DONE, BLOCKED, FAILED, UNKNOWN, WAITING, RUNNING = (
     "done",
@@ -55,10 +56,8 @@ class _Known:
     """What decides about the translations of a title, beside their jobs."""
 
     videos: dict[tuple[str, str], Video]
-    captions: dict[tuple[str, str, str], Captions]
-    """By title, video and language of the captions: those a person owes that are there."""
-    places: dict[tuple[str, str], list[tuple[str, ObjectAddress]]]
-    """By title and video: the language and address of each caption file that a person owes."""
+    captions: dict[tuple[str, str], list[tuple[CaptionPlace, Captions | None]]]
+    """By title and video: each caption file that a person owes, and corrections that are there."""
     glossary_problems: dict[tuple[str, str], tuple[str, ObjectAddress]]
     compared: dict[tuple[str, str, str], Compared]
 
@@ -69,13 +68,12 @@ class _Known:
             (row.title, row.video, row.origin, row.language): row
             for row in pipeline.inventory.captions(titles)
         }
-        known = cls(videos, {}, defaultdict(list), {}, {})
-        for place in caption_places(pipeline, titles):
+        known = cls(videos, defaultdict(list), {}, {})
+        for place in all_places(pipeline, titles):
             name = (place.video.title, place.video.video)
-            known.places[name].append((place.language, place.address))
             row = rows.get((*name, place.origin, place.language))
-            if row is not None:
-                known.captions[(*name, place.language)] = row
+            if row is not None or place.origin != CORRECTED:
+                known.captions[name].append((place, row))
         glossaries = pipeline.inventory.glossaries()
         for name, video in videos.items():
             rule = rule_of(pipeline.catalog, video)
@@ -165,14 +163,14 @@ def _blocked(known: _Known, wanted: Wanted) -> tuple[str, str, str]:
     if name in known.glossary_problems:
         problem, address = known.glossary_problems[name]
         return BLOCKED, problem, f"Correct {address.to_oss()}; it is read again when it changes."
-    for language, address in known.places.get(name, ()):
-        # Provided captions may be one file for each language of the output.
-        if len(known.places[name]) > 1 and language != wanted.language:
+    for place, captions in known.captions.get(name, ()):
+        # Captions in a language of the output are for that output alone.
+        if place.language not in (place.rule.source_language, wanted.language):
             continue
-        captions = known.captions.get((*name, language))
+        expected = place.address.to_oss()
         if captions is None:
             reason = wanted.blocked or "Its captions are not there yet."
-            return BLOCKED, reason, f"Put the SRT at {address.to_oss()}."
+            return BLOCKED, reason, f"Put the SRT at {expected}."
         if captions.problem is not None:
-            return BLOCKED, captions.problem, f"Correct the file and put it at {address.to_oss()}."
+            return BLOCKED, captions.problem, f"Correct the file and put it at {expected}."
     return WAITING, "What it waited for is there; nothing is planned yet.", "Run its title."

@@ -113,10 +113,11 @@ def touched_by(
     Reads the captions; plans and writes nothing. Raises `StorageError`.
     """
     files = pipeline.inventory.glossaries()
-    captions = {(row.title, row.video): row for row in _translatable(pipeline, titles)}
-    for video, rule in _ruled(pipeline, titles):
+    ruled = _ruled(pipeline, titles)
+    captions = source_captions(pipeline, _by_name(ruled), titles)
+    for video, rule in ruled:
         row = captions.get((video.title, video.video))
-        if row is None or not counts_for(rule):
+        if row is None:
             continue
         old = glossary_in(glossary_file(pipeline, rule, video.title, files), rule)
         other = new if rule.level == "speech" else new.of_captions()
@@ -130,8 +131,25 @@ def touched_by(
 def counts_for(rule: TitleRule) -> bool:
     """Whether what is translated is known before: the captions of the source, in a file."""
     return rule.captions == "review" or (
-        rule.captions == "provided" and rule.provided_srt_is != "target"
+        rule.captions == "provided" and rule.provided_srt_is in (None, "source")
     )
+
+
+def source_captions(
+    pipeline: Pipeline, rules: Mapping[tuple[str, str], TitleRule], titles: Collection[str] | None
+) -> dict[tuple[str, str], Captions]:
+    """The usable captions in the language of the source, by title and video, where it has any."""
+    found = {}
+    for row in pipeline.inventory.captions(titles):
+        rule = rules.get((row.title, row.video))
+        if (
+            rule is not None
+            and counts_for(rule)
+            and row.usable_key is not None
+            and row.language == rule.source_language
+        ):
+            found[row.title, row.video] = row
+    return found
 
 
 def _ruled(pipeline: Pipeline, titles: Collection[str] | None) -> list[tuple[Video, TitleRule]]:
@@ -198,8 +216,10 @@ def _parsed(data: bytes, name: str) -> Glossary:
     return parse_glossary(text, name)
 
 
-def _translatable(pipeline: Pipeline, titles: Collection[str] | None) -> list[Captions]:
-    return [row for row in pipeline.inventory.captions(titles) if row.usable_key is not None]
+def _by_name(
+    ruled: Collection[tuple[Video, TitleRule]],
+) -> dict[tuple[str, str], TitleRule]:
+    return {(video.title, video.video): rule for video, rule in ruled}
 
 
 def _look_for_terms(
@@ -211,12 +231,10 @@ def _look_for_terms(
     if not ruled:
         return []
     files = pipeline.inventory.glossaries()
-    rules = {(video.title, video.video): rule for video, rule in ruled}
+    rules = _by_name(ruled)
     looked = []
-    for row in _translatable(pipeline, titles):
-        rule = rules.get((row.title, row.video))
-        if rule is None or not counts_for(rule):
-            continue
+    for name, row in source_captions(pipeline, rules, titles).items():
+        rule = rules[name]
         file = glossary_file(pipeline, rule, row.title, files)
         if file is None or file.version is None or terms_are_known(file, row):
             continue

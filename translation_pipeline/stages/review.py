@@ -135,7 +135,8 @@ def correction_places(
             yield CaptionPlace(video, CORRECTED, language, address, rule)
 
 
-def _all_places(pipeline: Pipeline, titles: Collection[str] | None) -> Iterator[CaptionPlace]:
+def all_places(pipeline: Pipeline, titles: Collection[str] | None = None) -> Iterator[CaptionPlace]:
+    """Every caption file that a person owes or may put there."""
     yield from caption_places(pipeline, titles)
     yield from correction_places(pipeline, titles)
 
@@ -157,7 +158,7 @@ def collected_captions(pipeline: Pipeline, titles: Collection[str] | None = None
         (row.title, row.video, row.origin, row.language): row
         for row in pipeline.inventory.captions(titles)
     }
-    places = _all_places(pipeline, titles)
+    places = all_places(pipeline, titles)
     found = (
         rows.get((place.video.title, place.video.video, place.origin, place.language))
         for place in places
@@ -174,7 +175,7 @@ def changed_captions(
         (row.title, row.video, row.origin, row.language): (row.etag, row.judged_by)
         for row in pipeline.inventory.captions(titles)
     }
-    for place, etag in _present(pipeline, _all_places(pipeline, titles)):
+    for place, etag in _present(pipeline, all_places(pipeline, titles)):
         key = (place.video.title, place.video.video, place.origin, place.language)
         if known.get(key) != (etag, place.judged_by.version):
             yield place, etag

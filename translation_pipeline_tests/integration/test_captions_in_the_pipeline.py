@@ -28,7 +28,11 @@ from translation_pipeline.stages.coverage import CoverageRow, coverage
 from translation_pipeline.stages.delivery import sidecar_of
 from translation_pipeline.stages.glossaries import touched_by
 from translation_pipeline.stages.quote import quote
-from translation_pipeline.stages.review import approved_address, collect_captions
+from translation_pipeline.stages.review import (
+    approved_address,
+    collect_captions,
+    correction_address,
+)
 from translation_pipeline.stages.sources import see_sources
 from translation_pipeline.stages.work import Box
 from translation_pipeline.storage import Storage
@@ -258,6 +262,30 @@ def test_a_delivered_translation_is_compared_once_and_its_errors_are_told(
     with counting_reads() as read:
         assert checks.translation_quality(shop.pipeline).findings == outcome.findings
     assert read == []
+
+
+def test_a_correction_is_compared_with_the_source_and_a_bad_one_names_its_place(
+    open_product: OpenProduct,
+) -> None:
+    shop = open_product(captions="review", budget=GLOSSARY)
+    shop.put("glossaries/drama.yaml", b"terms:\n- {term: WeChat, do_not_translate: true}\n")
+    add(shop, "ep1", 365, srt("Write to me on WeChat tonight."))
+    run(shop)
+    place = correction_address(shop.pipeline, "drama", "ep1", "pt")
+    shop.put(place.key, b"\0\1 no captions", results=True)
+    assert run(shop, "run-2") == []
+    row = translation(shop, "ep1")
+    assert (row.state, place.to_oss() in row.reason) == ("blocked", True)
+    assert row.next_step == f"Correct the file and put it at {place.to_oss()}."
+
+    shop.put(place.key, srt("Escreve-me no Uichate hoje à noite."), results=True)
+    assert run(shop, "run-3") == ["ep1 pt"]
+    deliver(shop, "ep1", srt("Escreve-me no Uichate hoje à noite."))
+    (finding,) = checks.translation_quality(shop.pipeline).findings
+    assert "must keep 'WeChat'" in finding["reason"]
+    # Captions in the language of the output hold no terms of the source.
+    (approved,) = collected(shop)
+    assert approved.glossary_terms == {"WeChat": [1]}
 
 
 def test_captions_that_the_service_reads_itself_are_not_compared(
