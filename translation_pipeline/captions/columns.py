@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final
 
 from translation_pipeline.captions.cue import Cue
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SEPARATOR: Final = "|"
 _LONGEST_GAP_MS: Final = 1000  # nobody asks about cues further apart
@@ -60,7 +61,7 @@ class Columns:
             for at in near
             if texts[at][:2] == texts[at + 1][:2] or texts[at][-2:] == texts[at + 1][-2:]
         ]
-        return np.array(akin, dtype=np.int64)
+        return _column(akin)
 
     def akin_after_gap(self, longest_ms: int) -> list[int]:
         """Positions of texts that start or end like the next one, which is at most so far away.
@@ -98,4 +99,6 @@ def columns_of(cues: Sequence[Cue]) -> Columns:
 
 
 def _column(values: Iterable[int]) -> NDArray[np.int64]:
+    import numpy as np  # late: to load it takes longer than most files
+
     return np.array(values, dtype=np.int64)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-
-from py3langid.langid import (
-    MODEL_FILE,
-    LanguageIdentifier,
-)
+from typing import TYPE_CHECKING
 
 from translation_pipeline.captions.languages import languages
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +60,6 @@ _SAME = {
 
 @lru_cache(maxsize=1)
 def _identifier() -> LanguageIdentifier:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # late: it brings numpy
+
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

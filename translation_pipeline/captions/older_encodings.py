@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-import charset_normalizer
-
 from translation_pipeline.captions.language_detection import detect_language, main_code
 from translation_pipeline.captions.languages import languages, letters_by_script, read_data
 from translation_pipeline.errors import CaptionsUnreadable
@@ -23,6 +21,8 @@ def guess_encoding(telling: bytes, language: str | None) -> tuple[str, float]:
     `language` is what they are to be in, if known. Raises `CaptionsUnreadable` when they are no
     text in any encoding.
     """
+    import charset_normalizer  # late: it takes longer to load than most files to read
+
     tables = _encodings()
     telling = _beginning(telling)
     if language is not None:

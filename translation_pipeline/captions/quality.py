@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import numpy as np
-
 from translation_pipeline.captions.columns import Columns, columns_of
 from translation_pipeline.captions.cue import (
     Cue,
@@ -81,6 +79,8 @@ class _Findings:
 
 
 def _judge_text(cues: Sequence[Cue], columns: Columns, found: _Findings) -> None:
+    import numpy as np  # late, as in columns
+
     profile, texts = found.profile, columns.texts
     # A text has at least as many code points as characters: few cues need to be looked at.
     points = np.array(list(map(len, texts)))
@@ -168,6 +168,8 @@ def _close_neighbours(
 
     Cues that touch are not near; they are where one caption follows the other.
     """
+    import numpy as np  # late, as in columns
+
     order = np.argsort(columns.starts_ms, kind="stable")
     starts_ms, ends_ms = columns.starts_ms[order], columns.ends_ms[order]
     last_ms = np.maximum.accumulate(ends_ms)[:-1]

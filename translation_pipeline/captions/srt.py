@@ -26,7 +26,6 @@ from translation_pipeline.captions.cue import (
 from translation_pipeline.captions.decoding import decode
 from translation_pipeline.captions.findings import Finding
 from translation_pipeline.captions.formats import open_other_format, refuse
-from translation_pipeline.captions.reader import read_cues
 
 __all__ = [
     "Cue",
@@ -75,6 +74,8 @@ def parse_srt(data: bytes, language: str | None = None) -> ParsedCaptions:
     older encodings apart. Raises `CaptionsUnreadable`, saying what the file is, when there is no
     cue in it.
     """
+    from translation_pipeline.captions.reader import read_cues  # late: it brings numpy
+
     decoded = decode(data, language)
     text, findings = _straightened(decoded.text)
     findings = [*decoded.findings, *findings]

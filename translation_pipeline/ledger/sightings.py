@@ -168,13 +168,17 @@ class Sightings:
     @one_transaction
     def retire_outside(self, bucket: str, prefixes: Sequence[str]) -> int:
         """Retire what lies under none of the prefixes that are listed; returns how many."""
-        inside = [
-            and_(Video.bucket == bucket, Video.key >= prefix, Video.key < prefix + BEHIND_ALL_KEYS)
-            for prefix in prefixes
+        # As ranges between the prefixes, each found by the index: mostly nothing is there.
+        ordered = sorted(prefixes)
+        begins = ["", *(prefix + BEHIND_ALL_KEYS for prefix in ordered)]
+        between = [
+            and_(Video.bucket == bucket, Video.key >= begin, Video.key < end)
+            for begin, end in zip(begins, [*ordered, BEHIND_ALL_KEYS], strict=True)
         ]
-        outside = update(Video).where(Video.gone_at.is_(None), ~or_(*inside))
+        outside = or_(Video.bucket < bucket, Video.bucket > bucket, *between)
+        retired = update(Video).where(outside, Video.gone_at.is_(None))
         with self.database.write() as session:
-            found: Any = session.execute(outside.values(gone_at=self._now()))
+            found: Any = session.execute(retired.values(gone_at=self._now()))
             return int(found.rowcount)
 
     @one_transaction

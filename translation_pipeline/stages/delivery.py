@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
-from translation_pipeline import media
 from translation_pipeline.captions.formats import compose_webvtt
 from translation_pipeline.captions.srt import parse_srt
 from translation_pipeline.catalog.addresses import ObjectAddress, parse_address
@@ -135,6 +134,8 @@ class OutputDelivery:
     def _translated(
         self, job: Job, request: TranslationRequest, head: ObjectHead
     ) -> dict[str, Any]:
+        from translation_pipeline import media  # late: whoever only plans loads no media engine
+
         try:
             facts = media.probe(self._pipeline.storage.signed_url(request.output))
         except media.UnreadableVideo as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from translation_pipeline import media
 from translation_pipeline.captions.srt import parse_srt
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.errors import CaptionsUnreadable, StorageError
@@ -27,6 +26,8 @@ class BeforeAndAfter:
 
 def before_and_after(pipeline: Pipeline, title: str, language: str) -> BeforeAndAfter | None:
     """A frame with a caption of the title's first translated video; None if there is none."""
+    from translation_pipeline import media  # late: whoever only plans loads no media engine
+
     sources = {video.video: video for video in pipeline.inventory.videos([title])}
     for wanted, _ in pipeline.inventory.wanted([title]):
         if wanted.kind != TRANSLATION or wanted.language != language or not wanted.delivered_at:

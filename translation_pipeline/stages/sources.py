@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from translation_pipeline import media
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.listing import Place, Sighting, sight, title_places, video_places
 from translation_pipeline.errors import StorageError
@@ -199,6 +198,8 @@ def _folders(place: Place, found: Iterable[Sighting]) -> set[str]:
 
 
 def _inspect(pipeline: Pipeline, video: Video) -> None:
+    from translation_pipeline import media  # late: whoever only plans loads no media engine
+
     address = ObjectAddress(video.bucket, video.key)
     video.crc64 = video.duration_s = video.width = video.height = None
     video.fps = video.has_audio = video.problem = None

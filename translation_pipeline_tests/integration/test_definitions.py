@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,26 @@ def partitions(definition: dg.PartitionsDefinition | None) -> str:
         return str(definition.name)
     assert isinstance(definition, dg.StaticPartitionsDefinition)
     return f"language [{', '.join(definition.get_partition_keys())}]"
+
+
+def cpu_s(code: str, home: Path) -> float:
+    """The least processor time of three processes that run this code; others may use the cores."""
+
+    def used() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return children.ru_utime + children.ru_stime
+
+    spent = []
+    for _ in range(3):
+        before = used()
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=home, check=True)
+        spent.append(used() - before)
+    return min(spent)
+
+
+def test_loading_takes_at_most_twice_as_long_as_dagster_alone(tmp_path: Path) -> None:
+    bare = cpu_s("import dagster", tmp_path)
+    assert cpu_s("import translation_pipeline.definitions", tmp_path) <= 2 * bare
 
 
 def test_the_definitions_load(defs: dg.Definitions) -> None:

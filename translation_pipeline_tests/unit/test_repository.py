@@ -56,9 +56,13 @@ OPTIONAL = {"argostranslate", "atheris"}
 HEAVY = (
     "alibabacloud_ice20201109",
     "alibabacloud_tea_openapi",
+    "apprise",
+    "av",
     "cv2",
+    "numpy",
     "onnxruntime",
     "oss2",
+    "pandas",
     "rapidocr",
     "translation_pipeline.localcloud",
 )
