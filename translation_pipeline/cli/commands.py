@@ -379,11 +379,9 @@ def _tell(line: str) -> None:
 
 
 def _print_bench(found: dict[str, Any], as_json: bool) -> None:
-    import json
+    """Figures for a person on standard error; the last line of standard output is one object."""
+    from translation_pipeline.cli.output import err, print_json
 
-    from translation_pipeline.cli.output import print_json
-
-    if as_json:
-        print_json(found)
-    else:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+    for name, value in () if as_json else found.items():
+        err.print(f"{name}: {value}", markup=False)
+    print_json(found)
