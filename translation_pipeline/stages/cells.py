@@ -197,13 +197,13 @@ def _wanted_row(wanted: Wanted, job: Job | None) -> dict[str, Any]:
         "cues": facts.get("cues"),
         "duration_s": facts.get("duration_s"),
         "size_mb": round(facts["size"] / 1e6, 2) if "size" in facts else None,
-        "version": _version(job),
+        "version": version_of(job),
         "output": f"oss://{wanted.output_bucket}/{wanted.output_key}",
         "job": (job.remote_id or "") if job else "",
     }
 
 
-def _version(job: Job | None) -> str:
+def version_of(job: Job | None) -> str:
     """What is, or will be, delivered: the first translation, or a person's correction of it."""
     captions = (job.request.get("captions") or {}) if job else {}
     return CORRECTED if f".{CORRECTED}." in captions.get("key", "") else "first"

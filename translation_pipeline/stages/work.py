@@ -13,6 +13,7 @@ from translation_pipeline.ledger.runner import Runner, RunSummary
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages.delivery import OutputDelivery
 from translation_pipeline.stages.glossaries import collect_glossaries
+from translation_pipeline.stages.manifest import write_manifests
 from translation_pipeline.stages.planning import Plan, plan, reserve
 from translation_pipeline.stages.review import collect_captions
 from translation_pipeline.stages.sources import inspect_sources
@@ -94,7 +95,12 @@ async def work(
         pace=pipeline.settings.pace,
     )
     with _stopping_on_signals(runner):
-        return await runner.run(job_ids, submit_only=submit_only)
+        summary = await runner.run(job_ids, submit_only=submit_only)
+    if not submit_only:
+        jobs = await asyncio.to_thread(pipeline.ledger.jobs, job_ids) if job_ids else []
+        titles = {job.title for job in jobs} if job_ids is not None else None
+        await asyncio.to_thread(write_manifests, pipeline, titles)
+    return summary
 
 
 async def _work_off(pipeline: Pipeline, found: Plan, run_id: str, force: bool) -> RunSummary:
