@@ -78,16 +78,17 @@ def product(
     budget: str = "",
     level: str = "subtitle",
     decisions: str = "",
+    catalog: str = CATALOG,
     source_language: str = "en",
     database_url: str | None = None,
     **settings: str,
 ) -> Iterator[Product]:
     """A product in a home and in buckets of its own; `decisions` is one more line of its rule."""
     home.mkdir(parents=True, exist_ok=True)
-    catalog = home / "catalog.yaml"
+    catalog_path = home / "catalog.yaml"
     region = "caption_region: [[0.75, 1], [0, 1]]" if captions == "review" else ""
-    catalog.write_text(
-        CATALOG.format(
+    catalog_path.write_text(
+        catalog.format(
             source=f"{name}-in",
             results=f"{name}-out",
             captions=captions,
@@ -103,7 +104,7 @@ def product(
     environment = {
         **cloud.environment,
         PREFIX + "HOME": str(home),
-        PREFIX + "CATALOG": str(catalog),
+        PREFIX + "CATALOG": str(catalog_path),
         PREFIX + "POLL_INTERVAL_S": "0.2",
         PREFIX + "SUBMITS_PER_S": "200",
         PREFIX + "RECONCILE_AFTER_S": "0.5",
