@@ -69,7 +69,7 @@ def captioned(
 ) -> Path:  # fmt: skip
     """A clip with sound and captions in the picture."""
     clean = folder / f"{name}.clean.mp4"
-    sources = ("-f", "lavfi", "-i", f"smptehdbars=s={size}:r={rate}")
+    sources = ("-f", "lavfi", "-i", f"gradients=s={size}:r={rate}:speed=0.01:seed=3")
     tone = ("-f", "lavfi", "-i", "sine=f=330")
     codecs = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "16", "-pix_fmt", "yuv420p")
     ffmpeg(*sources, *tone, "-t", str(SECONDS), *codecs, "-c:a", "aac", "-ac", "2", clean)
