@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from translation_pipeline.captions.srt import Cue, compose_srt
+from translation_pipeline.localcloud.engine import natural_voice
 from translation_pipeline.localcloud.engine.burn_in import SubtitleStyle
 from translation_pipeline.localcloud.engine.dubbing import DubbingSpec, dub
 from translation_pipeline.localcloud.engine.encode import encode_sound
@@ -20,7 +23,9 @@ from translation_pipeline.localcloud.engine.sound import (
     channels_of,
     sound_blocks,
     sound_duration_s,
+    stretched,
 )
+from translation_pipeline.localcloud.engine.voices import voice_for
 from translation_pipeline.localcloud.engine.work import VideoTranslationSpec, translate_video
 from translation_pipeline.media import probe
 from translation_pipeline_tests.integration.engine_clips import ffmpeg, lumas
@@ -134,6 +139,41 @@ def test_blocks_are_even_and_end_where_they_are_told(tmp_path: Path, duration_s:
     assert decibels(sound[:, : RATE_HZ // 2]) == pytest.approx(-17, abs=0.5)
     if duration_s > 2:
         assert not sound[:, 2 * RATE_HZ + 100 :].any(), "silence behind the end"
+
+
+@pytest.mark.parametrize("tempo", [1.3, 1.7])
+def test_stretching_keeps_the_pitch_and_takes_the_time_it_should(tempo: float) -> None:
+    time_s = np.arange(2 * RATE_HZ) / RATE_HZ
+    tone = (0.2 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32)[None, :]
+    fast = stretched(tone, tempo)
+    assert fast.shape[1] == pytest.approx(tone.shape[1] / tempo, rel=0.01)
+    spectrum = np.abs(np.fft.rfft(fast[0]))
+    assert np.fft.rfftfreq(fast.shape[1], 1 / RATE_HZ)[spectrum.argmax()] == pytest.approx(440, 5)
+
+
+def test_a_natural_voice_that_is_not_there_is_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(natural_voice.SETTING, str(tmp_path / "gone"))
+    with pytest.raises(JobFailed, match=r"^VoiceMissing: TRANSLATION_PIPELINE_VOICE_MODEL is "):
+        voice_for("en")
+    assert str(voice_for("ko")) == "eSpeak NG ko", "a language that it does not know"
+    monkeypatch.delenv(natural_voice.SETTING)
+    assert str(voice_for("en")) == "eSpeak NG en-us"
+
+
+def test_a_natural_voice_speaks_and_fits(tmp_path: Path) -> None:
+    if not os.environ.get(natural_voice.SETTING) or find_spec("kokoro_onnx") is None:
+        pytest.skip(f"{natural_voice.SETTING} and kokoro-onnx are not set up")
+    name = natural_voice._kokoro(Path(os.environ[natural_voice.SETTING])).get_voices()[0]
+    source, output = clip(tmp_path, "mono"), tmp_path / "out.wav"
+    report = dub(source, CUES, "en", DubbingSpec(name), output, duration_s=DURATION_S)
+    assert (report.voice, report.not_honoured) == (f"Kokoro {name}", ())
+    assert report.misfits == []
+    blocks = list(sound_blocks(output, channels=1, duration_s=DURATION_S))
+    sound = np.concatenate(blocks, axis=1)
+    for cue in CUES:
+        assert decibels(part(sound, cue.start_ms + 100, cue.start_ms + 800)) > -27
 
 
 def test_nothing_to_say_is_no_success(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ NEED_TEST_EXTRA = ("benchmarks/",)
 # With the errors that captions raise.
 FOR_LOCALCLOUD = {"captions", "media", "errors", "localcloud"}
 
-# Used where a user has installed them; nothing asks for them.
-OPTIONAL = {"argostranslate", "atheris"}
+# Used where a user has installed them; `local` and `test` do not ask for them.
+OPTIONAL = {"argostranslate", "atheris", "kokoro_onnx"}
 
 # What must not be loaded to show the asset graph: SDKs, media engine and stand-in cloud.
 HEAVY = (

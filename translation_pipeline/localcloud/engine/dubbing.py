@@ -27,7 +27,7 @@ from translation_pipeline.localcloud.engine.sound import (
     channels_of,
     sound_blocks,
 )
-from translation_pipeline.localcloud.engine.voices import lines_to_speak, voice_for
+from translation_pipeline.localcloud.engine.voices import Voice, lines_to_speak, voice_for
 
 logger = logging.getLogger(__name__)
 
@@ -39,19 +39,20 @@ class DubbingSpec:
     """The decisions of SpeechTranslate (ims.md section 4.5) that concern sound.
 
     `inside_captions` is SubtitleTimeForce; `skip_songs` is SkipSong; `voice` is the name in
-    VoiceConfig, which no voice here answers to.
+    VoiceConfig.
     """
 
     voice: str | None = None
     inside_captions: bool = False
     skip_songs: bool = False
 
-    @property
-    def not_honoured(self) -> list[str]:
+    def not_honoured_by(self, voice: Voice) -> list[str]:
         """What was asked for and is not done here."""
-        if self.voice:
-            return [f"VoiceConfig.Voice {self.voice!r}: the service's voices are not here."]
-        return ["The speaker's own voice is not cloned."]
+        if self.voice is None:
+            return ["The speaker's own voice is not cloned."]
+        if voice.answers_to(self.voice):
+            return []
+        return [f"VoiceConfig.Voice {self.voice!r}: there is no such voice here."]
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def dub(
     Raises:
         JobFailed: `VoiceMissing`, `NothingToSay`, `UnreadableSound`, `EncodingFailed`.
     """
-    voice = voice_for(language)
-    lines = lines_to_speak(list(cues), language, skip_songs=spec.skip_songs)
+    voice = voice_for(language, spec.voice)
+    lines = lines_to_speak(cues, language, skip_songs=spec.skip_songs)
     voice.require_speakable(lines)
     spoken = {line.number for line in lines}
     with tempfile.TemporaryDirectory(prefix="voice-") as folder:
@@ -116,7 +117,7 @@ def dub(
         voice=str(voice),
         lines=tuple(placements),
         skipped_cues=tuple(n for n in range(1, len(cues) + 1) if n not in spoken),
-        not_honoured=tuple(spec.not_honoured),
+        not_honoured=tuple(spec.not_honoured_by(voice)),
     )
     for line in report.misfits:
         logger.warning("%s: cue %d does not fit: %s", source.name, line.cue, line)

@@ -7,8 +7,9 @@ later, or has a hole, is filled with silence. Only one block is in memory at a t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.filter import Graph
 from numpy.typing import NDArray
 
 from translation_pipeline.localcloud.engine.errors import JobFailed
@@ -106,6 +108,29 @@ def resampled(samples: NDArray[np.int16], rate_hz: int, to_hz: int = RATE_HZ) ->
     resampler = AudioResampler(format="fltp", layout="mono", rate=to_hz)
     pieces = [_array(piece) for piece in (*resampler.resample(frame), *resampler.resample(None))]
     return np.concatenate(pieces, axis=1) if pieces else np.zeros((1, 0), np.float32)
+
+
+def stretched(samples: Samples, tempo: float) -> Samples:
+    """One channel `tempo` times as fast (0.5 to 100), at the same pitch."""
+    if tempo == 1.0 or not samples.shape[1]:
+        return samples
+    graph = Graph()
+    nodes = [
+        graph.add_abuffer(format="fltp", layout="mono", sample_rate=RATE_HZ, channels=1),
+        graph.add("atempo", f"{tempo:.4f}"),
+        graph.add("aformat", "sample_fmts=fltp:channel_layouts=mono"),
+        graph.add("abuffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="mono")
+    frame.sample_rate = RATE_HZ
+    graph.push(frame)
+    graph.push(None)
+    pieces = []
+    with suppress(EOFError, BlockingIOError):
+        while True:
+            pieces.append(_array(cast(AudioFrame, graph.pull())))
+    return np.concatenate(pieces, axis=1) if pieces else samples[:, :0]
 
 
 def level(samples: Samples) -> float:

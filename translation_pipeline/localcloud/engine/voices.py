@@ -1,13 +1,17 @@
 """Who speaks: the voice for a target language, behind one small interface (`fitting.Speaker`).
 
 eSpeak NG speaks all languages of the speech level for which it has a voice. It sounds like a
-machine; it is there to show that everything around the voice works.
+machine; it is there to show that everything around the voice works. Where Kokoro is set up
+(`natural_voice`), it speaks the languages that it knows.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
@@ -15,8 +19,15 @@ from translation_pipeline.captions.cue import visible_text
 from translation_pipeline.captions.srt import Cue
 from translation_pipeline.localcloud.engine import espeak
 from translation_pipeline.localcloud.engine.errors import JobFailed
-from translation_pipeline.localcloud.engine.fitting import Line
-from translation_pipeline.localcloud.engine.sound import RATE_HZ, Samples, level, resampled
+from translation_pipeline.localcloud.engine.fitting import Line, Speaker
+from translation_pipeline.localcloud.engine.natural_voice import NaturalVoice, natural_voice
+from translation_pipeline.localcloud.engine.sound import (
+    RATE_HZ,
+    Samples,
+    level,
+    resampled,
+    stretched,
+)
 
 # Target languages of the speech level (ims.md section 4.7) -> voices of eSpeak NG. The dialects
 # of Sichuan and Tianjin have none.
@@ -49,9 +60,19 @@ QUIET = 0.004  # of full scale: before the first word and behind the last one
 EDGE_S = 0.03  # of it that is kept
 
 
+class Voice(Speaker, Protocol):
+    """A `Speaker`, always equally loud, without silence around what it says; `str` names it."""
+
+    def require_speakable(self, lines: Sequence[Line]) -> None:
+        """Raises JobFailed `VoiceMissing` for what this voice would spell out, not speak."""
+
+    def answers_to(self, name: str | None) -> bool:
+        """Whether this is the voice that was asked for by this name."""
+
+
 @dataclass(frozen=True)
 class EspeakVoice:
-    """A `Speaker`: one voice of eSpeak NG, always equally loud, without silence around it."""
+    """One voice of eSpeak NG."""
 
     language: str
     name: str
@@ -61,12 +82,10 @@ class EspeakVoice:
 
     def speak(self, text: str, tempo: float) -> Samples:
         """As `Speaker.speak`."""
-        sound = _trimmed(resampled(*espeak.speak(text, self.name, tempo)))
-        loudness = level(sound)
-        return sound * np.float32(VOICE_LEVEL / loudness) if loudness else sound
+        return _levelled(resampled(*espeak.speak(text, self.name, tempo)))
 
-    def require_speakable(self, lines: list[Line]) -> None:
-        """Raises JobFailed `VoiceMissing` for what this voice would spell out, not speak."""
+    def require_speakable(self, lines: Sequence[Line]) -> None:
+        """As `Voice.require_speakable`: the Japanese voice spells out kanji."""
         if self.language != "ja":
             return
         for line in lines:
@@ -77,9 +96,41 @@ class EspeakVoice:
                     f"{line.number} has kanji: {line.text!r}. Write the captions in kana.",
                 )
 
+    def answers_to(self, name: str | None) -> bool:
+        """As `Voice.answers_to`: the service's voices have other names."""
+        return False
 
-def voice_for(language: str) -> EspeakVoice:
-    """The voice for a target language. Raises JobFailed `VoiceMissing`."""
+
+@dataclass(frozen=True)
+class KokoroVoice:
+    """One voice of Kokoro. It speaks once, at its own pace; other paces are stretched from that."""
+
+    voice: NaturalVoice
+
+    def __str__(self) -> str:
+        return str(self.voice)
+
+    def speak(self, text: str, tempo: float) -> Samples:
+        """As `Speaker.speak`."""
+        return stretched(_spoken_once(self.voice, text), tempo)
+
+    def require_speakable(self, lines: Sequence[Line]) -> None:
+        """As `Voice.require_speakable`: it speaks whatever its languages are written in."""
+
+    def answers_to(self, name: str | None) -> bool:
+        """As `Voice.answers_to`."""
+        return name == self.voice.name
+
+
+def voice_for(language: str, wanted: str | None = None) -> Voice:
+    """The voice for a target language, the one named `wanted` where it is known.
+
+    Raises:
+        JobFailed: `VoiceMissing`.
+    """
+    natural = natural_voice(language, wanted)
+    if natural is not None:
+        return KokoroVoice(natural)
     name = ESPEAK_VOICES.get(language)
     if name is None or not espeak.has_voice(name):
         raise JobFailed(
@@ -90,7 +141,12 @@ def voice_for(language: str) -> EspeakVoice:
     return EspeakVoice(language, name)
 
 
-def lines_to_speak(cues: list[Cue], language: str, *, skip_songs: bool) -> list[Line]:
+@lru_cache(maxsize=4)  # a line is tried at several paces, one after another
+def _spoken_once(voice: NaturalVoice, text: str) -> Samples:
+    return _levelled(resampled(*voice.spoken(text)))
+
+
+def lines_to_speak(cues: Sequence[Cue], language: str, *, skip_songs: bool) -> list[Line]:
     """What is to be said for each cue that has words, in order of time.
 
     `skip_songs` leaves out cues that are marked as sung (♪).
@@ -110,6 +166,13 @@ def spoken_text(text: str, language: str) -> str:
     plain = WORDLESS_MARKS.sub("\n", visible_text(text))
     joint = "" if language in JOINED_WITHOUT_SPACE else " "
     return joint.join(line.strip() for line in plain.splitlines() if line.strip())
+
+
+def _levelled(sound: Samples) -> Samples:
+    """Equally loud whatever is said, without silence around it."""
+    trimmed = _trimmed(sound)
+    loudness = level(trimmed)
+    return trimmed * np.float32(VOICE_LEVEL / loudness) if loudness else trimmed
 
 
 def _trimmed(sound: Samples) -> Samples:
