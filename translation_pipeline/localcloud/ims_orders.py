@@ -95,6 +95,7 @@ class ImsOrders:
         if target.type != "OSS":
             raise invalid("Output.Type", f"{target.type!r} is not offered here; use OSS")
         video = self.source("Input.Media", source.media, CAPTION_SCHEMES)
+        self._require_size("Input.Media", video)
         output = self._target("Output.Media", target.media, CAPTION_SCHEMES)
         if params.sep and not any(p in output.key for p in ("{resultType}", "{sequenceId}")):
             raise invalid(

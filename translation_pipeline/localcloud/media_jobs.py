@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 def caption_extraction(order: dict[str, Any]) -> dict[str, Any]:
     """Read the captions of a video into one SRT, or one for each language (ims.md section 7)."""
     work, video = order["work"], Path(order["inputs"]["video"])
+    duration_s = _duration_s(order["inputs"])
+    _require_length(duration_s)
     result = extract_captions(
         CaptionExtractionSpec(
             video=video,
@@ -57,7 +59,7 @@ def caption_extraction(order: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "files": [_file("captions", language, path) for language, path in result.files.items()],
-        "duration_s": media.probe(video).duration_s,
+        "duration_s": duration_s,
     }
 
 

@@ -278,6 +278,13 @@ def test_a_failed_speech_job_stays_failed(
     assert json.loads(entry.editing_config)["NeedSpeechTranslate"] is True
 
 
+def test_captions_of_what_is_too_long_are_not_extracted(server: RunningServer) -> None:
+    ims = Ims(server.port)
+    job = ims.ended_caption_job(ims.extract(source=f"oss://{SOURCE}/long.mp4"))
+    assert job.status == "Fail"
+    assert json.loads(job.result)["Code"] == "VideoTooLong"
+
+
 def test_a_silent_video_with_captions_is_given_a_voice(
     server: RunningServer, tmp_path: Path
 ) -> None:
