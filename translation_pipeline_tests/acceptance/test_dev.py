@@ -25,10 +25,13 @@ from translation_pipeline_tests.acceptance.conftest import (
 pytestmark = pytest.mark.timeout(420)
 
 ALL_PASSED = {
+    ("extracted_captions", "captions_look_complete"): "SUCCEEDED",
     ("extracted_captions", "no_failed_jobs"): "SUCCEEDED",
     ("reviewed_captions", "captions_are_valid"): "SUCCEEDED",
+    ("reviewed_captions", "captions_look_complete"): "SUCCEEDED",
     ("translated_videos", "no_failed_jobs"): "SUCCEEDED",
     ("translated_videos", "outputs_verified"): "SUCCEEDED",
+    ("translated_videos", "translation_quality"): "SUCCEEDED",
 }
 
 
