@@ -50,6 +50,7 @@ class Translation:
     source: ObjectAddress
     target: ObjectAddress
     glossary: Glossary
+    glossary_version: str | None
 
     @property
     def version(self) -> list[str | None]:
@@ -63,7 +64,7 @@ class Translation:
             str(self.wanted.delivered_at),
             self.rule.source_language,
             Judging(language, self.rule.caption_profile(language)).version,
-            self.glossary.version,
+            self.glossary_version,
         ]
 
 
@@ -119,7 +120,8 @@ def _delivered(pipeline: Pipeline, titles: Collection[str] | None) -> Iterator[T
             continue
         file = glossary_file(pipeline, rule, wanted.title, glossaries)
         target = sidecar_of(ObjectAddress(wanted.output_bucket, wanted.output_key))
-        yield Translation(wanted, rule, source, target, glossary_in(file, rule))
+        version = file.version if file is not None else None
+        yield Translation(wanted, rule, source, target, glossary_in(file, rule), version)
 
 
 def _source(

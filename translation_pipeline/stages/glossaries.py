@@ -6,8 +6,10 @@ entry costs nothing. A glossary that cannot be used sets its titles aside; the o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from translation_pipeline.captions.cue import Cue
 from translation_pipeline.captions.glossary import (
@@ -79,9 +81,24 @@ def glossary_file(
 
 def glossary_in(file: GlossaryFile | None, rule: TitleRule) -> Glossary:
     """The terms of a glossary that count at the level of a rule; empty without a file."""
-    terms = file.terms if file is not None and file.version is not None else ()
-    glossary = Glossary(tuple(Term(**item) for item in terms))
-    return glossary if rule.level == "speech" else glossary.of_captions()
+    if file is None or file.version is None:
+        return Glossary()
+    return _glossary(_Content(file.version, rule.level, file.terms))
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a glossary says; asked for again and again, for every video and language."""
+
+    version: str
+    level: str
+    terms: Sequence[Mapping[str, Any]] = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _glossary(content: _Content) -> Glossary:
+    glossary = Glossary(tuple(Term(**item) for item in content.terms))
+    return glossary if content.level == "speech" else glossary.of_captions()
 
 
 def terms_are_known(file: GlossaryFile, captions: Captions) -> bool:
