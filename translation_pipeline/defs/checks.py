@@ -39,6 +39,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
     ),
     (TRANSLATED_VIDEOS, checks.OUTPUTS_VERIFIED): checks.outputs_verified,
     (TRANSLATED_VIDEOS, checks.TRANSLATION_QUALITY): checks.translation_quality,
+    (TRANSLATED_VIDEOS, checks.WITHIN_BUDGET): checks.within_budget,
 }
 
 DESCRIPTIONS = {
@@ -50,6 +51,7 @@ DESCRIPTIONS = {
     checks.TRANSLATION_QUALITY: (
         "No delivered captions have errors against their source captions and the glossary."
     ),
+    checks.WITHIN_BUDGET: "No title waits because its work would pass a cap of its budget.",
     checks.OUTPUTS_VERIFIED: (
         "Every output is in the bucket, plays, is as long as its source (2 %) and has its streams."
     ),

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Update, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from translation_pipeline.errors import LedgerError
+from translation_pipeline.errors import BudgetExceeded, LedgerError
 from translation_pipeline.ledger import budget
 from translation_pipeline.ledger.database import Database, one_transaction
 from translation_pipeline.ledger.identity import client_token, user_data
@@ -136,6 +136,17 @@ class Ledger:
                 session.merge(_held(job, run_id, now))
                 session.add(self._move(job, JobState.RESERVED, run_id, "money set aside"))
             return len(jobs)
+
+    @one_transaction
+    def refusal(self, job_ids: Collection[str], caps: budget.Caps) -> str | None:
+        """Why `reserve` would refuse these planned jobs; None when it would not."""
+        with self.database.read() as session:
+            jobs = [job for job in _load(session, job_ids) if job.state == JobState.PLANNED]
+            try:
+                budget.check_caps(session, jobs, caps, "", self.now())
+            except BudgetExceeded as error:
+                return str(error)
+            return None
 
     @one_transaction
     def claim(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.listing import rule_of
+from translation_pipeline.ledger.budget import caps_of
 from translation_pipeline.ledger.models import Captions, Compared, Job, Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
@@ -27,6 +30,7 @@ CAPTIONS_ARE_VALID = "captions_are_valid"
 CAPTIONS_LOOK_COMPLETE = "captions_look_complete"
 TRANSLATION_QUALITY = "translation_quality"
 OUTPUTS_VERIFIED = "outputs_verified"
+WITHIN_BUDGET = "within_budget"
 
 DETAILS_MOST = 500  # rows of a table about cues
 
@@ -237,3 +241,19 @@ def _output_fault(pipeline: Pipeline, wanted: Wanted, job: Job) -> str | None:
     if head.size != size:
         return f"The object has {head.size} bytes; {size} were checked."
     return None
+
+
+def within_budget(pipeline: Pipeline, titles: Collection[str] | None = None) -> CheckOutcome:
+    """Titles whose planned jobs wait, all of them, because a cap would be passed."""
+    videos = {video.title: video for video in pipeline.inventory.videos(titles)}
+    planned: dict[str, list[str]] = defaultdict(list)
+    for job in pipeline.ledger.jobs_in([JobState.PLANNED]):
+        if job.title in videos:
+            planned[job.title].append(job.id)
+    findings = []
+    for title, job_ids in sorted(planned.items()):
+        rule = rule_of(pipeline.catalog, videos[title])
+        reason = pipeline.ledger.refusal(job_ids, caps_of(rule.budget if rule else None))
+        if reason is not None:
+            findings.append({"title": title, "jobs": len(job_ids), "reason": reason})
+    return CheckOutcome(TRANSLATED_VIDEOS, WITHIN_BUDGET, len(videos), tuple(findings))

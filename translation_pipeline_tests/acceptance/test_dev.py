@@ -25,13 +25,14 @@ from translation_pipeline_tests.acceptance.conftest import (
 pytestmark = pytest.mark.timeout(420)
 
 ALL_PASSED = {
-    ("extracted_captions", "captions_look_complete"): "SUCCEEDED",
     ("extracted_captions", "no_failed_jobs"): "SUCCEEDED",
+    ("extracted_captions", "captions_look_complete"): "SUCCEEDED",
     ("reviewed_captions", "captions_are_valid"): "SUCCEEDED",
     ("reviewed_captions", "captions_look_complete"): "SUCCEEDED",
     ("translated_videos", "no_failed_jobs"): "SUCCEEDED",
     ("translated_videos", "outputs_verified"): "SUCCEEDED",
     ("translated_videos", "translation_quality"): "SUCCEEDED",
+    ("translated_videos", "within_budget"): "SUCCEEDED",
 }
 
 

@@ -49,6 +49,7 @@ asset translated_videos (catalog)
   check: no_failed_jobs
   check: outputs_verified
   check: translation_quality
+  check: within_budget
 job translate_catalog: plan_jobs -> submit_jobs -> poll_jobs -> record_results
 sensor new_videos: every 30 s, RUNNING, starts translate_catalog
 sensor approved_captions: every 30 s, RUNNING, starts translate_catalog

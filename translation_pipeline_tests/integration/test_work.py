@@ -12,6 +12,7 @@ from translation_pipeline.ledger.runner import RunSummary
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.stages import work
 from translation_pipeline.stages.cells import extraction_cells, review_cells, translation_cells
+from translation_pipeline.stages.checks import within_budget
 from translation_pipeline.stages.coverage import coverage
 from translation_pipeline.stages.planning import Plan
 from translation_pipeline.stages.quote import quote
@@ -228,6 +229,9 @@ def test_over_budget_a_title_is_refused_whole(open_product: OpenProduct) -> None
     assert set(found.over_budget) == {"rich"}
     assert "2.40 CNY" in found.over_budget["rich"]
     assert summary.submitted == 1
+    (finding,) = within_budget(shop.pipeline).findings
+    assert (finding["title"], finding["jobs"]) == ("rich", 3)
+    assert "2.40 CNY" in finding["reason"]
     rows = coverage(shop.pipeline, ["rich"])
     assert {row.state for row in rows} == {"waiting"}
     assert {row.cost for row in rows} == {""}
