@@ -105,7 +105,7 @@ class Lookout:
         begun = self.clock()
         if position.last_sweep_s is None:
             seconds = first_sweep_s
-        elif position.last_sweep_s > seconds:
+        elif position.sweep_s > 0 or position.last_sweep_s > seconds:  # more than one look sweeps
             self._look_at_changing(until=begun + seconds / 3)
             self._look_at_names(until=begun + seconds * 2 / 3)
         self._sweep(until=begun + seconds)

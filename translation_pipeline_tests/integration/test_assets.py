@@ -153,6 +153,31 @@ def test_one_run_covers_a_box_and_pays_only_for_its_cells(open_workshop: Open) -
     assert work.shop.accepted() == paid + len(box)
 
 
+SECOND_RULE = """bilingual: false
+  - match: "short/{title}/{video}.mp4"
+    level: subtitle
+    captions: direct
+    erase: none
+    burn_in: none
+    source_language: en
+    target_languages: [es]"""
+
+
+def test_cells_that_no_rule_wants_stay_empty_and_are_no_errors(open_workshop: Open) -> None:
+    work = open_workshop(languages="pt, es", decisions=SECOND_RULE)
+    work.put_video("long", "ep", tiny_video(116))
+    work.shop.put("short/brief/ep.mp4", tiny_video(117))
+    add_titles(work.instance, ["brief"])
+    for title in ("long", "brief"):
+        assert work.materialize("source_videos", title).success
+    paid = work.shop.accepted()
+    assert work.materialize_range("es|long", "pt|brief").success
+    assert work.materialized("translated_videos") == {"es|long", "pt|long", "es|brief"}
+    assert work.shop.accepted() == paid + 3
+    assert work.materialize("translated_videos", "pt|brief").success
+    assert work.shop.accepted() == paid + 3
+
+
 def test_a_title_without_videos_is_told_not_passed_over(open_workshop: Open) -> None:
     work = open_workshop()
     add_titles(work.instance, ["ghost"])

@@ -187,6 +187,19 @@ def test_a_catalog_too_large_for_one_look_is_seen_where_it_changes() -> None:
     assert not quiet <= watch.seen()
 
 
+def test_a_catalog_that_outgrows_one_look_is_watched_where_it_changes() -> None:
+    crowd = {f"in/crowd{number:03d}/ep1.mp4" for number in range(60)}
+    folders = Folders(known={key.rpartition("/")[0] + "/" for key in crowd})
+    watch = Watch(crowd, folders, PLACES[:1])
+    fingerprint = watch.lookout.look(Position(), 1).position.places
+    position = watch.lookout.look(Position(places=fingerprint, last_sweep_s=1), 3).position
+    assert position.after
+    watch.bucket.keys.add("in/a/new.mp4")  # behind the sweep
+    watch.stretches.clear()
+    watch.lookout.look(position, 3)
+    assert "in/a/new.mp4" in watch.seen()
+
+
 def test_a_folder_in_which_nothing_is_wanted_is_looked_into_once() -> None:
     folders = Folders()
     watch = Watch({"in/notes/readme.txt"}, folders, PLACES[:1])
