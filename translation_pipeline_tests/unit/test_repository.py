@@ -44,10 +44,11 @@ TOP_LEVEL = {
 # Parts of the package, as paths below it.
 KNOW_DAGSTER = ("defs/", "definitions.py", "cli/", "benchmarks/")
 KNOW_LOCALCLOUD = ("localcloud/", "cli/", "benchmarks/")
-NEED_LOCAL_EXTRA = ("localcloud/", "cli/", "sample_title/make.py")
+NEED_LOCAL_EXTRA = ("localcloud/", "cli/", "sample_title/make.py", "verification/reading.py")
 NEED_TEST_EXTRA = ("benchmarks/",)
 # With the errors that captions raise.
 FOR_LOCALCLOUD = {"captions", "media", "errors", "localcloud"}
+FOR_VERIFICATION = {"captions", "media", "verification"}
 
 # Used where a user has installed them; `local` and `test` do not ask for them.
 OPTIONAL = {"argostranslate", "atheris", "kokoro_onnx"}
@@ -129,6 +130,16 @@ def imports_of(path: Path, name: str) -> list[str]:
     return [found for found in imports(path) if found == name or found.startswith(name + ".")]
 
 
+def reached_by(part: str) -> set[str]:
+    """The parts of the package that the files of one part import."""
+    return {
+        name.split(".")[1]
+        for path in sources(PACKAGE / part)
+        for name in imports_of(path, PACKAGE.name)
+        if "." in name
+    }
+
+
 def requirements(*extras: str) -> list[Requirement]:
     """What the plain installation and these extras ask for."""
     texts = list(PROJECT["dependencies"])
@@ -151,15 +162,13 @@ def test_only_the_outermost_parts_know_dagster() -> None:
 
 def test_stand_in_and_pipeline_meet_over_http_only() -> None:
     pipeline = files_but(KNOW_LOCALCLOUD)
-    reached_by_stand_in = {
-        name.split(".")[1]
-        for path in sources(PACKAGE / "localcloud")
-        for name in imports_of(path, PACKAGE.name)
-        if "." in name
-    }
 
     assert [path for path in pipeline if imports_of(path, f"{PACKAGE.name}.localcloud")] == []
-    assert reached_by_stand_in <= FOR_LOCALCLOUD
+    assert reached_by("localcloud") <= FOR_LOCALCLOUD
+
+
+def test_verification_knows_captions_and_media_only() -> None:
+    assert reached_by("verification") <= FOR_VERIFICATION
 
 
 def test_loading_the_definitions_loads_nothing_heavy(tmp_path: Path) -> None:
