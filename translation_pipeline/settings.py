@@ -79,6 +79,8 @@ class Settings:
     nightly: Nightly | None = Nightly()
     notify: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of apprise; they hold secrets."""
+    inspect_share: float = 1.0
+    """The share of delivered outputs, 0 to 1, whose pictures and sound are looked at."""
     subtitle_y_from: str = "top"
     """The edge from which IMS counts a subtitle's Y; one of `SUBTITLE_Y_FROM`."""
 
@@ -119,6 +121,7 @@ class Settings:
             settle_s=_positive(env, "SETTLE_S", cls.settle_s, or_zero=True),
             nightly=_nightly(env),
             notify=tuple(env.get(PREFIX + "NOTIFY", "").split()),
+            inspect_share=min(1.0, _positive(env, "INSPECT_SHARE", 1.0, or_zero=True)),
             subtitle_y_from=_one_of(env, "SUBTITLE_Y_FROM", SUBTITLE_Y_FROM),
         )
 

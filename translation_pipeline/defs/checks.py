@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from translation_pipeline.defs.reports import TABLE_ROWS_MOST, table
+from translation_pipeline.defs.reports import TABLE_ROWS_MOST, image, table
 from translation_pipeline.defs.resources import PipelineResource
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages import checks
@@ -53,7 +53,8 @@ DESCRIPTIONS = {
     ),
     checks.WITHIN_BUDGET: "No title waits because its work would pass a cap of its budget.",
     checks.OUTPUTS_VERIFIED: (
-        "Every output is in the bucket, plays, is as long as its source (2 %) and has its streams."
+        "Every output is in the bucket, plays, is as long as its source (2 %), and looks and "
+        "sounds as was asked for: old captions gone, new ones there, speech to be heard."
     ),
 }
 
@@ -117,4 +118,6 @@ def check_metadata(outcome: CheckOutcome) -> dict[str, Any]:
         shown = outcome.details[:TABLE_ROWS_MOST]
         metadata["cues"] = table(shown)
         metadata["more_cues"] = max(0, outcome.detail_count - len(shown))
+    if outcome.picture is not None:
+        metadata["worst_frame"] = dg.MetadataValue.md(image("the worst frame", outcome.picture))
     return metadata

@@ -66,7 +66,7 @@ def cell_metadata(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
         if pictures is not None:
             metadata["before_and_after"] = dg.MetadataValue.md(
                 f"**{pictures.video} at {pictures.at_s:.1f} s**\n\n"
-                f"{_image('before', pictures.before)} {_image('after', pictures.after)}"
+                f"{image('before', pictures.before)} {image('after', pictures.after)}"
             )
     return metadata
 
@@ -81,7 +81,8 @@ def materialization(pipeline: Pipeline, cell: Cell) -> dg.AssetMaterialization:
     )
 
 
-def _image(name: str, jpeg: bytes) -> str:
+def image(name: str, jpeg: bytes) -> str:
+    """A picture in Markdown, with its bytes."""
     return f"![{name}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})"
 
 

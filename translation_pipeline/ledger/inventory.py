@@ -116,6 +116,14 @@ class Inventory:
                 row.delivered_at, row.facts = self._now(), dict(facts)
 
     @one_transaction
+    def note_facts(self, wish: Wanted, facts: Mapping[str, Any]) -> None:
+        """Add to what is known of a delivered output, unless another took its place meanwhile."""
+        with self.database.write() as session:
+            row = session.get(Wanted, (wish.title, wish.video, wish.kind, wish.language))
+            if row is not None and row.job_id == wish.job_id and row.facts is not None:
+                row.facts = {**row.facts, **facts}
+
+    @one_transaction
     def materialized(self, asset: str) -> dict[str, str]:
         """Partition key to the version that Dagster was last told of."""
         with self.database.read() as session:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from translation_pipeline.captions.cue import format_timestamp
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.listing import rule_of
+from translation_pipeline.errors import StorageError
 from translation_pipeline.ledger.budget import caps_of
 from translation_pipeline.ledger.models import Captions, Compared, Job, Wanted
 from translation_pipeline.ledger.states import JobState
@@ -22,6 +25,12 @@ from translation_pipeline.stages.cells import (
 )
 from translation_pipeline.stages.comparing import compare_translations
 from translation_pipeline.stages.doubts import DoubtedFile, doubted_files
+from translation_pipeline.stages.inspection import (
+    findings_of,
+    has_picture,
+    inspect_outputs,
+    worst_frame_address,
+)
 from translation_pipeline.stages.review import collected_captions
 from translation_pipeline.stages.wanted import EXTRACTED
 
@@ -33,6 +42,8 @@ OUTPUTS_VERIFIED = "outputs_verified"
 WITHIN_BUDGET = "within_budget"
 
 DETAILS_MOST = 500  # rows of a table about cues
+REASONS_MOST = 3  # of a file, in words
+HEADS_AT_ONCE = 16
 
 _BAD = (JobState.FAILED.value, JobState.UNKNOWN.value, JobState.ABANDONED.value)
 
@@ -52,6 +63,8 @@ class CheckOutcome:
     blocks: bool = False
     details: tuple[dict[str, Any], ...] = ()
     detail_count: int = 0
+    picture: bytes | None = None
+    """JPEG of the first finding that a picture can show."""
 
     @property
     def passed(self) -> bool:
@@ -207,26 +220,55 @@ def _doubtful_cues(file: DoubtedFile) -> list[dict[str, Any]]:
 
 
 def outputs_verified(pipeline: Pipeline, titles: Collection[str] | None = None) -> CheckOutcome:
-    """Outputs that were refused (missing, not playable, wrong length, without sound), and those
-    that are gone or changed since they were checked."""
-    findings = []
-    checked = 0
-    for wanted, job in pipeline.inventory.wanted(titles):
-        if wanted.kind != TRANSLATION or job is None or job.finished_at is None:
+    """Outputs that were refused (missing, not playable, wrong length, without sound), that are
+    gone or changed since, and those that do not look or sound as was asked for."""
+    inspect_outputs(pipeline, titles)
+    finished = [
+        (wanted, job)
+        for wanted, job in pipeline.inventory.wanted(titles)
+        if wanted.kind == TRANSLATION and job is not None and job.finished_at is not None
+    ]
+    with ThreadPoolExecutor(HEADS_AT_ONCE) as threads:
+        faults = list(threads.map(lambda pair: _output_fault(pipeline, *pair), finished))
+    findings: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
+    picture = None
+    for (wanted, _), fault in zip(finished, faults, strict=True):
+        seen = findings_of(wanted)
+        reason = fault or "; ".join(str(one["message"]) for one in seen[:REASONS_MOST])
+        if not reason:
             continue
-        checked += 1
-        reason = _output_fault(pipeline, wanted, job)
-        if reason is not None:
-            findings.append(
-                {
-                    "title": wanted.title,
-                    "video": wanted.video,
-                    "language": wanted.language,
-                    "file": f"oss://{wanted.output_bucket}/{wanted.output_key}",
-                    "reason": reason,
-                }
-            )
-    return CheckOutcome(TRANSLATED_VIDEOS, OUTPUTS_VERIFIED, checked, tuple(findings))
+        whose = {"title": wanted.title, "video": wanted.video, "language": wanted.language}
+        file = f"oss://{wanted.output_bucket}/{wanted.output_key}"
+        findings.append({**whose, "file": file, "reason": reason})
+        details += [
+            {
+                **whose,
+                "at": "" if one["at_ms"] is None else format_timestamp(one["at_ms"]),
+                "finding": one["name"],
+                "message": one["message"],
+            }
+            for one in seen
+        ]
+        picture = picture or _worst_frame(pipeline, wanted)
+    return CheckOutcome(
+        TRANSLATED_VIDEOS,
+        OUTPUTS_VERIFIED,
+        len(finished),
+        tuple(findings),
+        details=tuple(details[:DETAILS_MOST]),
+        detail_count=len(details),
+        picture=picture,
+    )
+
+
+def _worst_frame(pipeline: Pipeline, wanted: Wanted) -> bytes | None:
+    if not has_picture(wanted):
+        return None
+    try:
+        return pipeline.storage.get(worst_frame_address(wanted))
+    except StorageError:
+        return None  # the words say it too
 
 
 def _output_fault(pipeline: Pipeline, wanted: Wanted, job: Job) -> str | None:

@@ -6,6 +6,7 @@ describes it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection
 from datetime import datetime
@@ -38,21 +39,18 @@ def write_manifests(
 ) -> list[ObjectAddress]:
     """Write the manifests of these titles that changed since they were written; returns where."""
     written = pipeline.inventory.materialized(_WRITTEN)
-    changed = {
-        (cell.title, cell.language): cell
-        for cell in translation_cells(pipeline, titles)
-        if written.get(_partition(cell)) != cell.version
-    }
-    if not changed:
-        return []
-    delivered = _delivered(pipeline, {title for title, _ in changed})
+    delivered = _delivered(pipeline, titles)
     addresses = []
-    for (title, language), cell in changed.items():
-        address = manifest_address(pipeline, title, language or "")
-        document = _manifest(cell, delivered.get((title, language or ""), []))
-        text = json.dumps(document, ensure_ascii=False, indent=2)
-        pipeline.storage.put(address, text.encode())
-        pipeline.inventory.record_materialized(_WRITTEN, _partition(cell), cell.version)
+    for cell in translation_cells(pipeline, titles):
+        language = cell.language or ""
+        document = _manifest(cell, delivered.get((cell.title, language), []))
+        version = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        if written.get(_partition(cell)) == version:
+            continue
+        address = manifest_address(pipeline, cell.title, language)
+        dated = {**document, "written_at": _time(utc_now())}
+        pipeline.storage.put(address, json.dumps(dated, ensure_ascii=False, indent=2).encode())
+        pipeline.inventory.record_materialized(_WRITTEN, _partition(cell), version)
         addresses.append(address)
     return addresses
 
@@ -62,7 +60,7 @@ def _partition(cell: Cell) -> str:
 
 
 def _delivered(
-    pipeline: Pipeline, titles: Collection[str]
+    pipeline: Pipeline, titles: Collection[str] | None
 ) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """The entries of all delivered videos, by title and language."""
     videos = {(video.title, video.video): video for video in pipeline.inventory.videos(titles)}
@@ -84,7 +82,6 @@ def _manifest(cell: Cell, entries: list[dict[str, Any]]) -> dict[str, Any]:
         "language": cell.language,
         "complete": cell.complete,
         "missing": list(cell.missing),
-        "written_at": _time(utc_now()),
         "videos": entries,
     }
 

@@ -313,7 +313,9 @@ def delivered(work: Workshop) -> dict[str, bool]:
     bucket = pipeline.catalog.output_bucket
     keys = [item.key for item in pipeline.storage.list(bucket)]
     kinds = {key.split("/")[0] for key in keys}
-    assert kinds == {"captions", "review", "translated"}, "something half-written was left"
+    assert kinds == {"captions", "incoming", "manifests", "review"}, (
+        "something half-written was left"
+    )
     sound = {}
     for key in keys:
         if key.endswith(".mp4"):

@@ -26,6 +26,7 @@ from translation_pipeline.localcloud.engine.burn_in import (
 from translation_pipeline.localcloud.engine.encode import burn_into
 from translation_pipeline.localcloud.process import running_server
 from translation_pipeline.stages import work
+from translation_pipeline.stages.checks import outputs_verified
 from translation_pipeline.stages.delivery import sidecar_of
 from translation_pipeline.stages.sources import see_sources
 from translation_pipeline.stages.work import Box
@@ -197,3 +198,15 @@ def test_it_is_refused_with_its_reason_before_anything_is_paid(shop: Product, na
     assert video.problem is not None
     assert INPUTS[name].refused in video.problem  # type: ignore[operator]
     assert wanted.job_id is None
+
+
+def test_looking_at_the_outputs_finds_nothing_wrong(shop: Product) -> None:
+    outcome = outputs_verified(shop.pipeline)
+    assert outcome.findings == ()
+    assert outcome.checked == sum(not one.refused for one in INPUTS.values())
+    looked = [
+        (wanted.facts or {})["looked_at"]["facts"]
+        for wanted, job in shop.pipeline.inventory.wanted(["field"])
+        if job is not None
+    ]
+    assert all(facts["sound"] is not None for facts in looked)
