@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,9 +13,10 @@ from translation_pipeline.errors import BudgetExceeded, LedgerError
 from translation_pipeline.ledger import budget
 from translation_pipeline.ledger.database import Database, one_transaction
 from translation_pipeline.ledger.identity import client_token, user_data
+from translation_pipeline.ledger.jobs import Applied, Change, OpenJob, PlannedJob
 from translation_pipeline.ledger.models import Attempt, Event, Job, Reservation, Wanted
 from translation_pipeline.ledger.states import LEGAL, OPEN, SETTLED, JobState
-from translation_pipeline.providers.requests import JobRequest, request_to_json
+from translation_pipeline.providers.requests import request_to_json
 
 ID_CHUNK = 500  # ids in one IN (…), well below every database's limit of parameters
 LEASE_S = 60.0  # after so long without a sign of life a claim is void
@@ -27,63 +27,6 @@ WORKABLE = OPEN - {JobState.PLANNED}  # a planned job waits for its money first
 def utc_now() -> datetime:
     """The wall clock, aware and in UTC."""
     return datetime.now(timezone.utc)
-
-
-@dataclass(frozen=True)
-class PlannedJob:
-    """A job that would answer what the catalog wants; nothing is reserved or sent yet."""
-
-    id: str
-    provider: str
-    account: str
-    title: str
-    video: str
-    language: str
-    request: JobRequest
-    source_etag: str
-    duration_s: float
-    price_micros: int
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenJob:
-    """What the runner keeps of each of its thousands of jobs; the rest stays in the database."""
-
-    id: str
-    provider: str
-    account: str
-    kind: str
-    state: JobState
-    remote_id: str | None
-    duration_s: float
-    level: str
-    """`subtitle` or `speech`; the kind itself for other jobs."""
-    sent_at: datetime | None
-    """When it was submitted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One step of one job, with its cause in words for the history.
-
-    `reason` says why a job failed or is unknown; `result` and `remote_id` are kept when given.
-    """
-
-    job_id: str
-    state: JobState
-    cause: str
-    reason: str | None = None
-    result: dict[str, Any] | None = None
-    remote_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What came of a batch of changes: jobs as they are now, and changes that were not legal."""
-
-    jobs: list[OpenJob]
-    refused: dict[str, LedgerError]
 
 
 class Ledger:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from translation_pipeline.ledger.ledger import Change, OpenJob
+from translation_pipeline.ledger.jobs import Change, OpenJob
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.providers.base import RemoteJob, RemoteState
 

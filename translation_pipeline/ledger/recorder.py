@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from translation_pipeline.errors import LedgerError
-from translation_pipeline.ledger.ledger import Applied, Change, OpenJob
+from translation_pipeline.ledger.jobs import Applied, Change, OpenJob
 
 MOST_AT_ONCE = 500  # changes in one transaction
 

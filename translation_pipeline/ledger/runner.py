@@ -24,7 +24,8 @@ from translation_pipeline.errors import (
     StorageAway,
     StorageError,
 )
-from translation_pipeline.ledger.ledger import Change, Ledger, OpenJob
+from translation_pipeline.ledger.jobs import Change, OpenJob
+from translation_pipeline.ledger.ledger import Ledger
 from translation_pipeline.ledger.models import Job
 from translation_pipeline.ledger.polling import changes_of, next_look_s
 from translation_pipeline.ledger.recorder import Recorder

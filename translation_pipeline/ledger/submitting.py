@@ -19,7 +19,8 @@ from translation_pipeline.errors import (
     StorageAway,
     StorageError,
 )
-from translation_pipeline.ledger.ledger import Change, Ledger, OpenJob
+from translation_pipeline.ledger.jobs import Change, OpenJob
+from translation_pipeline.ledger.ledger import Ledger
 from translation_pipeline.ledger.models import Attempt, Job
 from translation_pipeline.ledger.polling import deadline_s
 from translation_pipeline.ledger.recorder import Recorder

@@ -10,7 +10,7 @@ from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.errors import BudgetExceeded
 from translation_pipeline.ledger.budget import caps_of
 from translation_pipeline.ledger.identity import JobIdentity
-from translation_pipeline.ledger.ledger import PlannedJob
+from translation_pipeline.ledger.jobs import PlannedJob
 from translation_pipeline.ledger.models import Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline

@@ -13,7 +13,8 @@ from translation_pipeline.errors import BudgetExceeded, LedgerError
 from translation_pipeline.ledger.budget import MICROS, Caps
 from translation_pipeline.ledger.database import Database
 from translation_pipeline.ledger.identity import client_token
-from translation_pipeline.ledger.ledger import LEASE_S, Change, Ledger, PlannedJob
+from translation_pipeline.ledger.jobs import Change, PlannedJob
+from translation_pipeline.ledger.ledger import LEASE_S, Ledger
 from translation_pipeline.ledger.models import Attempt
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.providers.requests import ExtractionRequest, request_from_json

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import event, text
 
 from translation_pipeline.ledger.database import Database
-from translation_pipeline.ledger.ledger import Change, Ledger
+from translation_pipeline.ledger.jobs import Change
+from translation_pipeline.ledger.ledger import Ledger
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline_tests.integration.test_ledger import planned, reserved
 

@@ -18,7 +18,8 @@ from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.ledger import throttle
 from translation_pipeline.ledger.budget import MICROS, Caps
 from translation_pipeline.ledger.database import Database
-from translation_pipeline.ledger.ledger import LEASE_S, Ledger, PlannedJob, utc_now
+from translation_pipeline.ledger.jobs import PlannedJob
+from translation_pipeline.ledger.ledger import LEASE_S, Ledger, utc_now
 from translation_pipeline.ledger.models import Job
 from translation_pipeline.ledger.runner import Runner
 from translation_pipeline.ledger.states import LEGAL, SETTLED, JobState

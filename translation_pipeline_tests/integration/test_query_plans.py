@@ -9,7 +9,8 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 
 from translation_pipeline.ledger.database import Database
-from translation_pipeline.ledger.ledger import Change, Ledger
+from translation_pipeline.ledger.jobs import Change
+from translation_pipeline.ledger.ledger import Ledger
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.ledger.throttle import Throttle
 

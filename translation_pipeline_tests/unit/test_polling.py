@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from translation_pipeline.ledger.ledger import OpenJob
+from translation_pipeline.ledger.jobs import OpenJob
 from translation_pipeline.ledger.polling import (
     LONGEST_BETWEEN_LOOKS_S,
     changes_of,
