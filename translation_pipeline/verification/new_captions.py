@@ -92,7 +92,7 @@ def _note_outside(
 
 
 def _note_cut_off(checked: Checked, showing: Sequence[SceneLook]) -> None:
-    cut = [look for look in showing if _is_cut_off(look)]
+    cut = [look for look in showing if not _is_busy(look.inside) and _is_cut_off(look)]
     checked.facts["new_captions_box"] = _box([look.inside.new_strokes for look in showing])
     if cut:
         at_s = cut[0].inside.moment.middle_s
