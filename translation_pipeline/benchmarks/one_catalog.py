@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import resource
 import time
@@ -36,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["bare", "sensor"])
     arguments = parser.parse_args()
+    logging.getLogger("dagster").setLevel(logging.WARNING)  # a line per tick would be hundreds
     print(json.dumps(_bare() if arguments.what == "bare" else _Sensor().measure()))
 
 
