@@ -18,6 +18,7 @@ from translation_pipeline.defs.assets import (
     source_videos,
 )
 from translation_pipeline.defs.checks import build_checks
+from translation_pipeline.defs.coverage import coverage
 from translation_pipeline.defs.jobs import translate_catalog
 from translation_pipeline.defs.resources import PipelineResource
 from translation_pipeline.defs.schedules import build_schedules
@@ -48,6 +49,7 @@ def build_definitions(
             extracted_captions,
             reviewed_captions,
             build_translated_videos(catalog),
+            coverage,
         ],
         asset_checks=build_checks(),
         jobs=[translate_catalog],

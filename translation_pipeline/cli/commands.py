@@ -215,13 +215,17 @@ def doctor(
 @app.command()
 def status(
     title: Annotated[list[str] | None, typer.Option(help="Only these titles.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page that sorts and filters to this file.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a table to this CSV file.")] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Show where every video stands: done, or why not, what it cost and what happens next."""
     from translation_pipeline.cli.ledger import show_status
 
-    if not show_status(title, home, as_json=as_json):
+    if not show_status(title, home, html=html, csv=csv, as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -260,6 +264,19 @@ def jobs_show(
     from translation_pipeline.cli.ledger import show_job
 
     show_job(job_id, home, as_json=as_json)
+
+
+@jobs_app.command("audit")
+def jobs_audit(
+    days: Annotated[float, typer.Option(help="How many days to look back.", min=0.0)] = 30.0,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the ledger with the service's own list: is there a job that it does not know?"""
+    from translation_pipeline.cli.ledger import audit_jobs
+
+    if not audit_jobs(days, home, as_json=as_json):
+        raise typer.Exit(1)
 
 
 @jobs_app.command("resolve")
@@ -362,6 +379,17 @@ def bench_catalog(
 
     numbers = [int(size) for size in sizes.split(",")]
     _print_bench(catalog.run(numbers, progress=_tell), as_json)
+
+
+@bench_app.command("orchestration")
+def bench_orchestration(
+    cells: Annotated[int, typer.Option(help="Videos x languages of the large runs.")] = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """Compare one run for a box, the job translate_catalog, and one Dagster run per cell."""
+    from translation_pipeline.benchmarks import orchestration
+
+    _print_bench(orchestration.run(cells, progress=_tell), as_json)
 
 
 @bench_app.command("calls")

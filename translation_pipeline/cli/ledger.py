@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ from translation_pipeline.ledger.models import Job
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.settings import Settings
-from translation_pipeline.stages.coverage import BLOCKED, FAILED, UNKNOWN, coverage
+from translation_pipeline.stages.audit import audit
+from translation_pipeline.stages.coverage import BLOCKED, FAILED, UNKNOWN
+from translation_pipeline.stages.coverage_report import CoverageFiles, coverage_rows
 from translation_pipeline.stages.quote import quote
 
 STATUS_COLUMNS = ("title", "video", "stage", "language", "state", "cost", "reason", "next_step")
 QUOTE_COLUMNS = ("title", "video", "stage", "language", "minutes", "cost", "why")
+AUDIT_COLUMNS = ("remote_id", "job", "title", "video", "language", "problem", "next_step", "output")
 JOB_COLUMNS = ("id", "title", "video", "kind", "language", "state", "cost", "remote_id", "reason")
 
 RUN = "command line"
@@ -42,14 +47,30 @@ def open_pipeline(home: Path | None) -> Pipeline:
     return Pipeline.from_settings(Settings.from_environment(environment))
 
 
-def show_status(titles: Sequence[str] | None, home: Path | None, *, as_json: bool) -> bool:
-    """Print the coverage; False when something failed, is unknown or is blocked."""
-    rows = [asdict(row) for row in coverage(open_pipeline(home), titles)]
-    if as_json:
-        print_json({"rows": rows})
-    else:
-        print_table(rows, STATUS_COLUMNS)
-    return not any(row["state"] in (BLOCKED, FAILED, UNKNOWN) for row in rows)
+def show_status(
+    titles: Sequence[str] | None,
+    home: Path | None,
+    *,
+    html: Path | None,
+    csv: Path | None,
+    as_json: bool,
+) -> bool:
+    """Print the coverage, and write it to files where they are named; False when something
+    failed, is unknown or is blocked."""
+    pipeline = open_pipeline(home)
+    try:
+        with CoverageFiles(html, csv) as files:
+            rows = (asdict(files.add(row)) for row in coverage_rows(pipeline, titles))
+            if as_json:
+                print_json({"rows": list(rows)})
+            else:
+                print_table(rows, STATUS_COLUMNS)
+    except OSError as error:
+        raise ConfigurationError(f"The report cannot be written: {error}.") from error
+    for path in filter(None, (html, csv)):
+        err.print(f"Report: {path}")
+    counts = files.summary.by_state
+    return not any(counts[state] for state in (BLOCKED, FAILED, UNKNOWN))
 
 
 def show_plan(
@@ -122,6 +143,22 @@ def show_job(job_id: str, home: Path | None, *, as_json: bool) -> None:
     for name, value in _job_row(job).items():
         print(f"{name}: {'' if value is None else value}")
     print_table(events, ("at", "from", "to", "run", "cause"))
+
+
+def audit_jobs(days: float, home: Path | None, *, as_json: bool) -> bool:
+    """Print the jobs of ours at the service that the ledger does not bear out; False for any."""
+    pipeline = open_pipeline(home)
+    found = asyncio.run(audit(pipeline, pipeline.ledger.now() - timedelta(days=days)))
+    rows = [asdict(finding) for finding in found.findings]
+    if as_json:
+        print_json({"checked": found.checked, "findings": rows})
+    else:
+        print_table([{**row, "job": row["job"][:12]} for row in rows], AUDIT_COLUMNS)
+    err.print(
+        f"{found.checked} translations of ours at the service in {days:g} days, {len(rows)} of "
+        "them otherwise than in the ledger. Extractions cannot be listed. Nothing was changed."
+    )
+    return not rows
 
 
 def resolve_job(job_id: str, decision: str, remote_id: str | None, home: Path | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ def print_json(data: Any) -> None:
     print(json.dumps(data, ensure_ascii=False, default=str), flush=True)
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """A table on a terminal, tab-separated lines elsewhere."""
     if not out.is_terminal:
         print("\t".join(columns))

@@ -14,12 +14,14 @@ from translation_pipeline.defs.reports import TABLE_ROWS_MOST, image, table
 from translation_pipeline.defs.resources import PipelineResource
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages import checks
+from translation_pipeline.stages.audit import NO_LOST_JOBS, no_lost_jobs
 from translation_pipeline.stages.cells import (
     EXTRACTED_CAPTIONS,
     REVIEWED_CAPTIONS,
     TRANSLATED_VIDEOS,
 )
 from translation_pipeline.stages.checks import CheckOutcome
+from translation_pipeline.stages.coverage_report import COVERAGE
 
 Question = Callable[[Pipeline, Collection[str] | None], CheckOutcome]
 
@@ -40,6 +42,7 @@ QUESTIONS: dict[tuple[str, str], Question] = {
     (TRANSLATED_VIDEOS, checks.OUTPUTS_VERIFIED): checks.outputs_verified,
     (TRANSLATED_VIDEOS, checks.TRANSLATION_QUALITY): checks.translation_quality,
     (TRANSLATED_VIDEOS, checks.WITHIN_BUDGET): checks.within_budget,
+    (COVERAGE, NO_LOST_JOBS): lambda pipeline, titles: no_lost_jobs(pipeline),
 }
 
 DESCRIPTIONS = {
@@ -55,6 +58,10 @@ DESCRIPTIONS = {
     checks.OUTPUTS_VERIFIED: (
         "Every output is in the bucket, plays, is as long as its source (2 %), and looks and "
         "sounds as was asked for: old captions gone, new ones there, speech to be heard."
+    ),
+    NO_LOST_JOBS: (
+        "The service lists no job of the last two days that the ledger does not know, or knows "
+        "otherwise."
     ),
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from translation_pipeline.defs.checks import evaluations
+from translation_pipeline.defs.coverage import coverage_materialization
 from translation_pipeline.defs.interrupts import require_uninterrupted
 from translation_pipeline.defs.partitions import add_titles, key_of, remove_titles
 from translation_pipeline.defs.reports import materialization, table, with_idle
@@ -23,7 +24,7 @@ from translation_pipeline.stages.cells import (
     TRANSLATED_VIDEOS,
     Cell,
 )
-from translation_pipeline.stages.coverage import DONE, coverage
+from translation_pipeline.stages.coverage_report import COVERAGE, deliver_coverage, note_told
 from translation_pipeline.stages.lookout import Position
 from translation_pipeline.stages.sources import glance_at_sources, see_sources
 from translation_pipeline.stages.work import Box
@@ -106,10 +107,16 @@ def record_results(context: dg.OpExecutionContext, pipeline: PipelineResource) -
     for cell in _changed_cells(parts):
         yield materialization(parts, cell)
         parts.inventory.record_materialized(cell.asset, key_of(cell), cell.version)
-    yield from evaluations(parts, [EXTRACTED_CAPTIONS, REVIEWED_CAPTIONS, TRANSLATED_VIDEOS])
-    rows = [asdict(row) for row in coverage(parts) if row.state != DONE]
+    report = deliver_coverage(parts)
+    if report.is_new:
+        yield coverage_materialization(report)
+        note_told(parts, report)
+    checked = [EXTRACTED_CAPTIONS, REVIEWED_CAPTIONS, TRANSLATED_VIDEOS, COVERAGE]
+    yield from evaluations(parts, checked)
     reserved, paid, currency = Outlook(parts.ledger.database).money_of_run(context.run_id)
-    metadata: dict[str, Any] = {"not_done": table(rows)}
+    metadata: dict[str, Any] = {
+        "not_done": table([asdict(row) for row in report.summary.not_done]),
+    }
     if reserved:
         metadata["reserved"] = format_money(reserved, currency)
         metadata["paid"] = format_money(paid, currency)

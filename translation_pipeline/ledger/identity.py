@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 # Letters and digits without look-alikes, as the service's guide uses for output names.
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 SHORT_LENGTH = 8
+MARK_LENGTH = 32  # characters of a job's id in its mark
+_MARK = re.compile(rf'{{"tp":"(?P<job>[0-9a-f]{{{MARK_LENGTH}}}):(?P<attempt>[0-9]{{1,9}})"}}')
 
 
 @dataclass(frozen=True)
@@ -68,4 +71,11 @@ def client_token(job_id: str, attempt: int) -> str:
 
 def user_data(job_id: str, attempt: int) -> str:
     """The mark that the service returns with a job, well below its limit of 256 characters."""
-    return json.dumps({"tp": f"{job_id[:32]}:{attempt}"}, separators=(",", ":"))
+    return json.dumps({"tp": f"{job_id[:MARK_LENGTH]}:{attempt}"}, separators=(",", ":"))
+
+
+def marked_job(mark: str) -> tuple[str, int] | None:
+    """The first characters of a job's id and its attempt, as `user_data` wrote them; None for a
+    mark that is not ours."""
+    found = _MARK.fullmatch(mark)
+    return None if found is None else (found["job"], int(found["attempt"]))

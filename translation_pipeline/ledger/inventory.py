@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from translation_pipeline.ledger.database import Database, one_transaction
@@ -91,6 +91,16 @@ class Inventory:
         query = select(Video.title).where(Video.gone_at.is_(None)).distinct()
         with self.database.read() as session:
             return list(session.scalars(query.order_by(Video.title)))
+
+    @one_transaction
+    def video_counts(self, titles: Collection[str] | None = None) -> dict[str, int]:
+        """How many videos each of these titles has in the catalog, by title."""
+        query = select(Video.title, func.count()).where(Video.gone_at.is_(None))
+        if titles is not None:
+            query = query.where(Video.title.in_(titles))
+        query = query.group_by(Video.title).order_by(Video.title)
+        with self.database.read() as session:
+            return {row[0]: row[1] for row in session.execute(query)}
 
     @one_transaction
     def want(self, wishes: Collection[Wanted]) -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from translation_pipeline.ledger import budget
 from translation_pipeline.ledger.database import Database, one_transaction
 from translation_pipeline.ledger.ledger import WORKABLE, utc_now
-from translation_pipeline.ledger.models import Captions, Event, Job, Reservation, Wanted
+from translation_pipeline.ledger.models import (
+    Attempt,
+    Captions,
+    Event,
+    Job,
+    Reservation,
+    Wanted,
+)
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.providers.requests import EXTRACTION
 
+RANGES_MOST = 100  # of ids in one statement
 MOST = 1000  # rows of a kind; a message names a few and counts the others
 
 
@@ -27,6 +35,14 @@ class Spent:
     currency: str
     micros: int
     lately_micros: int
+
+
+class Sent(NamedTuple):
+    """A job with one of its attempts (None when none was begun), and when it last moved."""
+
+    job: Job
+    attempt: Attempt | None
+    moved_at: datetime
 
 
 class Outlook:
@@ -153,6 +169,21 @@ class Outlook:
         )
         with self.database.read() as session:
             return [(title, count) for title, count in session.execute(query)]
+
+    @one_transaction
+    def sent(self, beginnings: Collection[str]) -> list[Sent]:
+        """The jobs whose ids begin so, once for each attempt."""
+        moved_at = select(func.max(Event.at)).where(Event.job_id == Job.id).scalar_subquery()
+        query = select(Job, Attempt, moved_at).outerjoin(Attempt, Attempt.job_id == Job.id)
+        ordered, found = sorted(beginnings), []
+        with self.database.read() as session:
+            for start in range(0, len(ordered), RANGES_MOST):
+                ranges = [
+                    and_(Job.id >= beginning, Job.id < beginning + "g")
+                    for beginning in ordered[start : start + RANGES_MOST]
+                ]
+                found += [Sent(*row) for row in session.execute(query.where(or_(*ranges)))]
+        return found
 
     @one_transaction
     def money_of_run(self, run_id: str) -> tuple[int, int, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
+from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.providers.requests import JobRequest
 
 
@@ -70,6 +71,20 @@ class Lookup:
     since: float
 
 
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job as the service's list shows it, whoever sent it.
+
+    `output` is where it writes. The service may tell neither that nor `created_at` (unix seconds).
+    """
+
+    remote_id: str
+    state: RemoteState
+    user_data: str
+    created_at: float | None
+    output: ObjectAddress | None
+
+
 class Provider(Protocol):
     """A paid service. All methods raise only the `ProviderError` family."""
 
@@ -91,6 +106,12 @@ class Provider(Protocol):
         """Job id at the product to id at the service, for submits that went unanswered.
 
         One that the service does not show is missing: that alone proves nothing.
+        """
+
+    async def listed(self, since: float) -> list[ListedJob]:
+        """Every job that the service lists, each once, back to `since` in unix seconds.
+
+        Kinds of jobs that the service cannot list are missing.
         """
 
     async def outputs(self, remote_id: str, language: str) -> RemoteOutputs:

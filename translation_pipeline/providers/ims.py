@@ -16,8 +16,10 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.errors import CallRefused, CallThrottled, OutcomeUnknown
 from translation_pipeline.providers.base import (
+    ListedJob,
     Lookup,
     RemoteJob,
     RemoteOutputs,
@@ -119,6 +121,10 @@ class ImsProvider:
         """
         listed = [lookup for lookup in lookups if lookup.request.kind == TRANSLATION]
         return await self._call(lambda: self._find_translations(listed)) if listed else {}
+
+    async def listed(self, since: float) -> list[ListedJob]:
+        """Translations, by one sweep; extractions have no list (ims.md 7.4)."""
+        return await self._call(lambda: self._listed_since(since))
 
     async def outputs(self, remote_id: str, language: str) -> RemoteOutputs:
         """One read of the job, and one of the media asset for a file that has no address there."""
@@ -273,6 +279,23 @@ class ImsProvider:
             if job_id is not None:
                 found.setdefault(job_id, str(entry.job_id))
         return found
+
+    def _listed_since(self, since: float) -> list[ListedJob]:
+        found: dict[str, ListedJob] = {}
+        for entry in self._listed():
+            created = _unix_time(entry.create_time)
+            if created is not None and created < since:
+                break
+            output = entry.output_config
+            is_told = output is not None and output.bucket and output.object
+            found[entry.job_id] = ListedJob(
+                remote_id=entry.job_id,
+                state=TRANSLATION_STATES.get(entry.job_state or "", RemoteState.UNRECOGNISED),
+                user_data=entry.user_data or "",
+                created_at=created,
+                output=ObjectAddress(output.bucket, output.object) if is_told else None,
+            )
+        return list(found.values())
 
     def _listed(self) -> Iterator[Any]:
         """Translation jobs, newest first, page by page; repeats at page borders are possible."""

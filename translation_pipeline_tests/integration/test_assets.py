@@ -217,7 +217,13 @@ def test_the_job_tells_dagster_of_a_cell_once_per_content(open_workshop: Open) -
     for _ in range(2):
         events = work.translate_catalog().get_asset_materialization_events()
         told.append({event.asset_key.path[0] for event in events if event.asset_key})
-    everything = {"source_videos", "extracted_captions", "reviewed_captions", "translated_videos"}
+    everything = {
+        "source_videos",
+        "extracted_captions",
+        "reviewed_captions",
+        "translated_videos",
+        "coverage",
+    }
     assert told == [everything, set()]
 
 

@@ -50,6 +50,10 @@ asset translated_videos (catalog)
   check: outputs_verified
   check: translation_quality
   check: within_budget
+asset coverage (catalog)
+  partitions: none
+  after: translated_videos
+  check: no_lost_jobs
 job translate_catalog: plan_jobs -> submit_jobs -> poll_jobs -> record_results
 sensor new_videos: every 30 s, RUNNING, starts translate_catalog
 sensor approved_captions: every 30 s, RUNNING, starts translate_catalog
@@ -58,7 +62,13 @@ sensor notifications: every 300 s, RUNNING
 schedule nightly: 0 3 * * * UTC, RUNNING, starts translate_catalog
 """
 
-ASSETS = ("source_videos", "extracted_captions", "reviewed_captions", "translated_videos")
+ASSETS = (
+    "source_videos",
+    "extracted_captions",
+    "reviewed_captions",
+    "translated_videos",
+    "coverage",
+)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +106,8 @@ def described(defs: dg.Definitions) -> Iterator[str]:
 
 
 def partitions(definition: dg.PartitionsDefinition | None) -> str:
+    if definition is None:
+        return "none"
     if isinstance(definition, dg.MultiPartitionsDefinition):
         dimensions = definition.partitions_defs
         return " x ".join(f"{partitions(one.partitions_def)}" for one in dimensions)
