@@ -96,8 +96,14 @@ def demo(
         str, typer.Option(help="Target languages, such as pt or pt,es; pt is built in.")
     ] = "pt",
     level: Annotated[
-        Level, typer.Option(help="Translate the captions, or dub the speech as well.")
-    ] = Level.SUBTITLE,
+        Level | None, typer.Option(help="Translate the captions, or dub the speech as well.")
+    ] = None,
+    scenario: Annotated[
+        int,
+        typer.Option(
+            help="1 direct, 2 reviewed captions, 3 provided captions, 4 provided, dubbed."
+        ),
+    ] = 2,
     keep: Annotated[
         bool, typer.Option("--keep", help="Go on with the last demo; what is paid for stays so.")
     ] = False,
@@ -113,7 +119,9 @@ def demo(
     local = LocalHome((home or default_home("demo")).resolve())
     started = time.monotonic()
     codes = [code.strip() for code in languages.split(",") if code.strip()]
-    videos = command.run_demo(local, codes, level=level.value, keep=keep)
+    videos = command.run_demo(
+        local, codes, level=level and level.value, scenario=scenario, keep=keep
+    )
     if as_json:
         print_json(command.demo_json(videos))
     else:

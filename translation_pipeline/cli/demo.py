@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.cli.local_home import LocalHome, cloud_config
 from translation_pipeline.cli.output import Steps, err, steps
-from translation_pipeline.errors import TranslationPipelineError
+from translation_pipeline.errors import ConfigurationError, TranslationPipelineError
 from translation_pipeline.ledger.models import Job, Wanted
 from translation_pipeline.localcloud.process import running_server
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
-from translation_pipeline.sample_title import EPISODES, TITLE
+from translation_pipeline.sample_title import CATALOG, EPISODES, TITLE
 from translation_pipeline.settings import Settings
 from translation_pipeline.stages.delivery import sidecar_of
 from translation_pipeline.stages.review import approved_address
@@ -47,27 +47,57 @@ class DemoVideo:
     file: str = ""
 
 
+# The scenarios of the service's guide, as lines of the catalog file's rule.
+PROVIDED_SRT = "incoming/{title}/{video}.srt"
+SCENARIOS: dict[int, dict[str, str]] = {
+    1: {"captions": "direct"},
+    2: {"captions": "review"},
+    3: {"captions": "provided", "provided_srt": f'"{PROVIDED_SRT}"', "provided_srt_is": "source"},
+    4: {"captions": "provided", "provided_srt": f'"{PROVIDED_SRT}"', "provided_srt_is": "source"},
+}
+LEVEL_OF_SCENARIO = {3: "subtitle", 4: "speech"}
+
+
 def run_demo(
-    home: LocalHome, languages: Sequence[str], *, level: str = "subtitle", keep: bool
+    home: LocalHome,
+    languages: Sequence[str],
+    *,
+    level: str | None = None,
+    scenario: int = 2,
+    keep: bool,
 ) -> list[DemoVideo]:
     """Translate the sample title into `languages`; returns a line per video and language.
 
-    At the level `speech` the videos are dubbed, too.
+    At the level `speech` the videos are dubbed, too. The scenarios are those of the service's
+    guide: 1 direct, 2 reviewed captions, 3 and 4 provided captions for subtitles and for speech.
 
     Without `keep` the home starts empty. Raises `TranslationPipelineError` when something failed.
     """
+    level = _level(level, scenario)
     if not keep:
         shutil.rmtree(home.path, ignore_errors=True)
     home.prepare()
-    _write_catalog(home, {"level": level, "target_languages": f"[{', '.join(languages)}]"})
+    decisions = {"level": level, "target_languages": f"[{', '.join(languages)}]"}
+    _write_catalog(home, {**decisions, **SCENARIOS[scenario]})
     with steps() as progress, running_server(cloud_config(home)) as cloud:
         progress.show("start the embedded cloud", 1, 1)
         os.environ.update(home.environment(cloud))
         return _Demo(home, languages, progress).run()
 
 
+def _level(level: str | None, scenario: int) -> str:
+    if scenario not in SCENARIOS:
+        raise ConfigurationError(f"There is no scenario {scenario}. Choose 1, 2, 3 or 4.")
+    fixed = LEVEL_OF_SCENARIO.get(scenario)
+    if fixed and level not in (None, fixed):
+        raise ConfigurationError(
+            f"Scenario {scenario} is of level {fixed}. Leave --level out, or choose another one."
+        )
+    return level or fixed or "subtitle"
+
+
 class _Demo:
-    """The steps of scenario 2, one method each."""
+    """The steps of all scenarios, one method each; what a scenario does not need is left out."""
 
     def __init__(self, home: LocalHome, languages: Sequence[str], progress: Steps) -> None:
         import dagster as dg
@@ -88,9 +118,14 @@ class _Demo:
 
         self._upload()
         add_titles(self._instance, [TITLE])
-        self._materialize(["source_videos", "extracted_captions"], TITLE, EXTRACTION)
-        self._approve()
-        self._materialize(["reviewed_captions"], TITLE, None)
+        captions = self.pipeline.catalog.titles[0].captions
+        if captions == "review":
+            self._materialize(["source_videos", "extracted_captions"], TITLE, EXTRACTION)
+            self._approve()
+        else:
+            self._materialize(["source_videos"], TITLE, None)
+        if captions != "direct":
+            self._materialize(["reviewed_captions"], TITLE, None)
         for language in self._languages:
             cell = dg.MultiPartitionKey({TITLE_DIMENSION: TITLE, LANGUAGE: language})
             self._materialize(["translated_videos"], cell, TRANSLATION)
@@ -100,8 +135,12 @@ class _Demo:
         storage, catalog = self.pipeline.storage, self.pipeline.catalog
         for bucket in (catalog.bucket, catalog.output_bucket):
             storage.create_bucket(bucket)
+        rule = catalog.titles[0]
         for number, episode in enumerate(EPISODES, start=1):
-            key = catalog.titles[0].match.render(title=TITLE, video=episode.name)
+            key = rule.match.render(title=TITLE, video=episode.name)
+            if rule.provided_srt is not None:
+                srt = rule.provided_srt.render(title=TITLE, video=episode.name)
+                storage.put(ObjectAddress(catalog.bucket, srt), episode.truth.read_bytes())
             started = time.monotonic()
             storage.upload_file(episode.video, ObjectAddress(catalog.bucket, key))
             self._upload_s[episode.name] = time.monotonic() - started
@@ -151,23 +190,23 @@ class _Demo:
 
     def _results(self) -> list[DemoVideo]:
         wanted = self.pipeline.inventory.wanted([TITLE])
-        read = {row.video: (row, job) for row, job in wanted if row.kind == EXTRACTION}
+        extractions = {row.video: job for row, job in wanted if row.kind == EXTRACTION}
+        read = {row.video: row.cue_count for row in self.pipeline.inventory.captions([TITLE])}
         sources = {video.video: video.key for video in self.pipeline.inventory.videos([TITLE])}
         lines = []
         for row, job in wanted:
             if row.kind != TRANSLATION or row.language not in self._languages or job is None:
                 continue
-            extracted, extraction = read[row.video]
             lines.append(
                 DemoVideo(
                     source_key=sources[row.video],
                     output_key=row.output_key,
                     language=row.language,
-                    cues_read=(extracted.facts or {}).get("cues", 0),
+                    cues_read=read.get(row.video, 0),
                     cues_translated=(row.facts or {}).get("cues") or 0,
                     seconds={
                         "upload": round(self._upload_s.get(row.video, 0.0), 2),
-                        "extraction": _duration_s(extraction),
+                        "extraction": _duration_s(extractions.get(row.video)),
                         "review": round(self._review_s.get(row.video, 0.0), 2),
                         "translation": _duration_s(job),
                     },
@@ -194,10 +233,13 @@ def demo_json(videos: Sequence[DemoVideo]) -> dict[str, Any]:
 
 
 def _write_catalog(home: LocalHome, decisions: Mapping[str, str]) -> None:
-    """Put these decisions into the catalog file in place of what it says of them."""
-    text = home.catalog.read_text("utf-8")
+    """The sample's catalog file with these decisions, in place of what it says of them or below."""
+    text = CATALOG.read_text("utf-8")
     for name, value in decisions.items():
-        text = re.sub(rf"^( +{name}:).*$", rf"\1 {value}", text, flags=re.MULTILINE)
+        line = f"    {name}: {value}"
+        text, found = re.subn(rf"^ +{name}:.*$", line, text, flags=re.MULTILINE)
+        if not found:
+            text = f"{text.rstrip()}\n{line}\n"
     home.catalog.write_text(text, "utf-8")
 
 
@@ -236,7 +278,7 @@ def _checks(pipeline: Pipeline, row: Wanted) -> dict[str, bool]:
     answers: dict[str, bool] = {}
     for (_, name), question in QUESTIONS.items():
         findings = question(pipeline, [row.title]).findings
-        good = not any(finding["video"] == row.video for finding in findings)
+        good = not any(finding.get("video", row.video) == row.video for finding in findings)
         answers[name] = answers.get(name, True) and good
     return answers
 

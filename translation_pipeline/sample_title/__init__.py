@@ -14,6 +14,9 @@ _FOLDER = Path(__file__).parent
 TITLE = "the-letter"
 """The name of the title, safe as a folder name and as a partition key."""
 
+CATALOG = _FOLDER / "catalog.yaml"
+"""A catalog file for it: reviewed captions, subtitle level."""
+
 ATTRIBUTION = _FOLDER / "ATTRIBUTION.md"
 """Who made the pictures and under which licence; travels with every copy of the videos."""
 

@@ -103,6 +103,19 @@ def test_the_demo_dubs(videos: list[dict[str, Any]], demo_home: Path) -> None:
         ), "the music is kept"
 
 
+@pytest.mark.parametrize("scenario", ["1", "3", "4"])
+def test_the_demo_plays_every_scenario(
+    videos: list[dict[str, Any]], demo_home: Path, scenario: str
+) -> None:
+    found = run_demo(demo_home, "--keep", "--scenario", scenario)
+    assert len(found) == len(EPISODES)
+    for video, episode in zip(found, EPISODES, strict=True):
+        assert all(video["checks"].values()), video
+        true_cues = len(parse_srt(episode.truth.read_bytes()).cues)
+        assert video["cues_translated"] == true_cues
+        assert video["output_key"] not in {other["output_key"] for other in videos}
+
+
 def likeness(text: str, candidates: list[str]) -> float:
     """How like the text is to the candidate that is most like it, 0 to 1."""
     flat = " ".join(text.lower().split())
