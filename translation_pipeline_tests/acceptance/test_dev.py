@@ -33,6 +33,7 @@ ALL_PASSED = {
     ("translated_videos", "outputs_verified"): "SUCCEEDED",
     ("translated_videos", "translation_quality"): "SUCCEEDED",
     ("translated_videos", "within_budget"): "SUCCEEDED",
+    ("coverage", "no_lost_jobs"): "SUCCEEDED",
 }
 
 

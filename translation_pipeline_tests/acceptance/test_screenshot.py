@@ -1,7 +1,6 @@
-"""The asset graph as a person sees it, in a real browser.
+"""What a person sees in Dagster's UI and on the coverage page, in a real browser.
 
-With TRANSLATION_PIPELINE_SCREENSHOTS=docs the picture goes to docs/asset-graph.png, which the
-README shows.
+With TRANSLATION_PIPELINE_SCREENSHOTS=docs the pictures go to docs/, whose pages show them.
 """
 
 from __future__ import annotations
@@ -29,7 +28,9 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 60_000
-ASSETS = ("source_videos", "extracted_captions", "reviewed_captions", "translated_videos")
+PARTITIONED = ("source_videos", "extracted_captions", "reviewed_captions", "translated_videos")
+CHECKED = ("extracted_captions", "reviewed_captions", "translated_videos", "coverage")
+CHECKS = ("no_failed_jobs", "outputs_verified", "translation_quality", "within_budget")
 DOCS = Path(__file__).parents[2] / "docs"
 
 pytestmark = [
@@ -48,18 +49,72 @@ def page() -> Iterator[Page]:
         browser.close()
 
 
-def test_the_asset_graph_shows_four_assets_that_are_filled_and_checked(
-    uploaded: DevSession, second_run: dict[str, Any], page: Page, tmp_path: Path
-) -> None:
-    page.goto(f"{uploaded.ui}/locations/{LOCATION}/asset-groups/catalog/lineage")
-    for asset in ASSETS:
-        expect(page.get_by_text(asset, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("100% filled")).to_have_count(len(ASSETS), timeout=PATIENCE_MS)
-    expect(page.get_by_text("Passed")).to_have_count(3, timeout=PATIENCE_MS)
+def take(page: Page, name: str, folder: Path) -> None:
+    """A picture of the page as it is, in docs where that is asked for."""
     to_docs = os.environ.get("TRANSLATION_PIPELINE_SCREENSHOTS") == "docs"
-    picture = (DOCS if to_docs else tmp_path) / "asset-graph.png"
+    picture = (DOCS if to_docs else folder) / f"{name}.png"
     page.screenshot(path=picture)
     assert 10_000 < picture.stat().st_size < 300_000
+
+
+def test_the_asset_graph_shows_assets_that_are_filled_and_checked(
+    uploaded: DevSession, second_run: dict[str, Any], page: Page, tmp_path: Path
+) -> None:
+    page.set_viewport_size({"width": 1600, "height": 420})
+    page.goto(f"{uploaded.ui}/locations/{LOCATION}/asset-groups/catalog/lineage")
+    for asset in {*PARTITIONED, *CHECKED}:
+        expect(page.get_by_text(asset, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("100% filled")).to_have_count(len(PARTITIONED), timeout=PATIENCE_MS)
+    expect(page.get_by_text("Passed")).to_have_count(len(CHECKED), timeout=PATIENCE_MS)
+    take(page, "asset-graph", tmp_path)
+
+
+def test_the_partitions_page_shows_titles_and_languages(
+    uploaded: DevSession, second_run: dict[str, Any], page: Page, tmp_path: Path
+) -> None:
+    page.set_viewport_size({"width": 1320, "height": 760})
+    page.goto(f"{uploaded.ui}/assets/translated_videos?view=partitions")
+    expect(page.get_by_text(DIRECT, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("pt", exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    take(page, "partitions", tmp_path)
+
+
+def test_the_checks_page_shows_each_check_with_its_outcome(
+    uploaded: DevSession, second_run: dict[str, Any], page: Page, tmp_path: Path
+) -> None:
+    page.set_viewport_size({"width": 1320, "height": 760})
+    page.goto(f"{uploaded.ui}/assets/translated_videos?view=checks")
+    for check in CHECKS:
+        expect(page.get_by_text(check).first).to_be_visible(timeout=PATIENCE_MS)
+    take(page, "checks", tmp_path)
+
+
+def test_the_coverage_page_shows_filters_and_sorts_every_row(
+    uploaded: DevSession, second_run: dict[str, Any], page: Page, tmp_path: Path
+) -> None:
+    saved = tmp_path / "coverage.html"
+    uploaded.bucket("translated").get_object_to_file("coverage/coverage.html", str(saved))
+    page.set_viewport_size({"width": 1320, "height": 560})
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(saved.as_uri())
+    rows = page.locator("#shown tr")
+    expect(rows).to_have_count(3)  # an extraction and two translations
+    take(page, "coverage", tmp_path)
+    page.select_option("#stage", "extraction")
+    expect(rows).to_have_count(1)
+    page.select_option("#stage", "")
+    page.fill("#words", "nothing that is there")
+    expect(rows).to_have_count(0)
+    page.fill("#words", "")
+    page.locator(f'button[data-title="{DIRECT}"]').click()
+    expect(rows).to_have_count(1)
+    page.select_option("#title", "")
+    page.locator("#columns th", has_text="title").click()
+    first = rows.first.locator("td").first.inner_text()
+    page.locator("#columns th", has_text="title").click()
+    assert rows.first.locator("td").first.inner_text() != first
+    assert wrong == []
 
 
 def test_a_translated_title_shows_its_videos_and_a_frame_before_and_after(
