@@ -20,6 +20,8 @@ from translation_pipeline.localcloud.engine.geometry import Region
 from translation_pipeline.sample_title import EPISODES
 from translation_pipeline_tests.integration.speech_clips import decibels, part, sound_of
 
+pytestmark = pytest.mark.timeout(600)
+
 LOWER_HALF = Region(top=0.5, bottom=1.0, left=0.0, right=1.0)
 
 
@@ -36,7 +38,7 @@ def videos(demo_home: Path) -> list[dict[str, Any]]:
 def run_demo(home: Path, *options: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "translation_pipeline", "demo", "--json", "--home", str(home)]
     finished = subprocess.run(
-        [*command, *options], capture_output=True, text=True, timeout=280, env=dict(os.environ)
+        [*command, *options], capture_output=True, text=True, timeout=500, env=dict(os.environ)
     )
     assert finished.returncode == 0, finished.stderr[-3000:]
     found: list[dict[str, Any]] = json.loads(finished.stdout.splitlines()[-1])["videos"]
