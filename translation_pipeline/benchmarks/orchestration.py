@@ -27,7 +27,7 @@ from translation_pipeline.localcloud.process import RunningServer, running_serve
 
 LANGUAGES = 25
 CELLS = 2_000
-RUNS_PER_CELL = 20  # measured; each is a whole process, so more only take longer
+RUNS_PER_CELL = 10  # measured; each is a whole process, so more only take longer
 PACE = {"SUBMITS_PER_S": "400", "POLL_INTERVAL_S": "10", "JOBS_IN_FLIGHT": "100000"}
 
 
