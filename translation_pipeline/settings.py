@@ -79,6 +79,11 @@ class Settings:
     nightly: Nightly | None = Nightly()
     notify: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of apprise; they hold secrets."""
+    max_video_gb: float = 2.0
+    max_video_hours: float = 2.0
+    """Larger and longer videos are set aside before they are paid for (ims.md section 4.8)."""
+    speech_model: str | None = None
+    """A Whisper model, by folder or name, that tells which language an output speaks."""
     inspect_share: float = 1.0
     """The share of delivered outputs, 0 to 1, whose pictures and sound are looked at."""
     subtitle_y_from: str = "top"
@@ -121,6 +126,9 @@ class Settings:
             settle_s=_positive(env, "SETTLE_S", cls.settle_s, or_zero=True),
             nightly=_nightly(env),
             notify=tuple(env.get(PREFIX + "NOTIFY", "").split()),
+            max_video_gb=_positive(env, "MAX_VIDEO_GB", cls.max_video_gb),
+            max_video_hours=_positive(env, "MAX_VIDEO_HOURS", cls.max_video_hours),
+            speech_model=env.get(PREFIX + "SPEECH_MODEL") or None,
             inspect_share=min(1.0, _positive(env, "INSPECT_SHARE", 1.0, or_zero=True)),
             subtitle_y_from=_one_of(env, "SUBTITLE_Y_FROM", SUBTITLE_Y_FROM),
         )

@@ -15,7 +15,7 @@ from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import TRANSLATION
 from translation_pipeline.stages.glossaries import glossary_file
 from translation_pipeline.stages.review import CaptionPlace, all_places
-from translation_pipeline.stages.wanted import CORRECTED
+from translation_pipeline.stages.wanted import CORRECTED, problem_of
 
 DONE, BLOCKED, FAILED, UNKNOWN, WAITING, RUNNING = (
     "done",
@@ -60,6 +60,8 @@ class _Known:
     """By title and video: each caption file that a person owes, and corrections that are there."""
     glossary_problems: dict[tuple[str, str], tuple[str, ObjectAddress]]
     compared: dict[tuple[str, str, str], Compared]
+    problems: dict[tuple[str, str], str]
+    """Videos that cannot be done as their rules say, and why."""
 
     @classmethod
     def of(cls, pipeline: Pipeline, titles: Collection[str] | None) -> _Known:
@@ -68,7 +70,7 @@ class _Known:
             (row.title, row.video, row.origin, row.language): row
             for row in pipeline.inventory.captions(titles)
         }
-        known = cls(videos, defaultdict(list), {}, {})
+        known = cls(videos, defaultdict(list), {}, {}, {})
         for place in all_places(pipeline, titles):
             name = (place.video.title, place.video.video)
             row = rows.get((*name, place.origin, place.language))
@@ -77,6 +79,9 @@ class _Known:
         glossaries = pipeline.inventory.glossaries()
         for name, video in videos.items():
             rule = rule_of(pipeline.catalog, video)
+            problem = problem_of(pipeline.settings, video, rule) if rule else video.problem
+            if problem is not None:
+                known.problems[name] = problem
             file = rule and glossary_file(pipeline, rule, video.title, glossaries)
             if file and file.problem:
                 known.glossary_problems[name] = (file.problem, ObjectAddress(file.bucket, file.key))
@@ -90,17 +95,21 @@ def coverage(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[
     known = _Known.of(pipeline, titles)
     rows = [_row(known, wanted, job) for wanted, job in pipeline.inventory.wanted(titles)]
     planned = {(row.title, row.video) for row in rows}
-    rows += [_unplanned(video) for name, video in known.videos.items() if name not in planned]
+    rows += [
+        _unplanned(video, known.problems.get(name))
+        for name, video in known.videos.items()
+        if name not in planned
+    ]
     return sorted(rows, key=lambda row: (row.title, row.video, row.stage, row.language))
 
 
 _NEXT_SOURCE = "Mend or replace the video; it is looked at again when it changes."
 
 
-def _unplanned(video: Video) -> CoverageRow:
+def _unplanned(video: Video, problem: str | None) -> CoverageRow:
     state, reason, next_step = WAITING, "It was seen; nothing is planned yet.", "Run its title."
-    if video.problem is not None:
-        state, reason, next_step = BLOCKED, video.problem, _NEXT_SOURCE
+    if problem is not None:
+        state, reason, next_step = BLOCKED, problem, _NEXT_SOURCE
     return CoverageRow(video.title, video.video, "source", "", state, reason, "", next_step, "")
 
 
@@ -155,9 +164,8 @@ def _quality(known: _Known, wanted: Wanted) -> tuple[str, str]:
 def _blocked(known: _Known, wanted: Wanted) -> tuple[str, str, str]:
     """Why no job is planned for it, as of now: what was found since the plan counts."""
     name = (wanted.title, wanted.video)
-    video = known.videos.get(name)
-    if video is not None and video.problem is not None:
-        return BLOCKED, video.problem, _NEXT_SOURCE
+    if name in known.problems:
+        return BLOCKED, known.problems[name], _NEXT_SOURCE
     if wanted.kind != TRANSLATION:
         return BLOCKED, wanted.blocked or "No job is planned.", "Run it."
     if name in known.glossary_problems:

@@ -81,6 +81,7 @@ def _is_chosen(job_id: str, share: float) -> bool:
 def _inspect(pipeline: Pipeline, wanted: Wanted, job: Job) -> tuple[Wanted, dict[str, Any]] | None:
     """The facts to add; None while OSS does not show what is needed."""
     from translation_pipeline import media  # late: whoever only plans loads no media engine
+    from translation_pipeline.verification.recogniser import installed_recogniser
     from translation_pipeline.verification.verify import verify_output
 
     request = request_from_json(job.request)
@@ -108,6 +109,7 @@ def _inspect(pipeline: Pipeline, wanted: Wanted, job: Job) -> tuple[Wanted, dict
             burn_in=request.subtitle_style is not None,
             speech=request.level == "speech",
             caption_region=rule.caption_region.as_roi() if rule.caption_region else None,
+            recogniser=installed_recogniser(pipeline.settings.speech_model),
         )
         if found.worst_frame is not None:
             storage.put(worst_frame_address(wanted), found.worst_frame)

@@ -24,6 +24,7 @@ from translation_pipeline.providers.requests import (
     JobRequest,
     TranslationRequest,
 )
+from translation_pipeline.settings import PREFIX, Settings
 from translation_pipeline.stages.glossaries import (
     Files,
     counts_for,
@@ -90,7 +91,8 @@ def wanted_translations(
 
 
 def _extraction(pipeline: Pipeline, video: Video, rule: TitleRule) -> WantedOutput:
-    wanted = WantedOutput(video, rule, EXTRACTION, rule.source_language, blocked=_unusable(video))
+    blocked = _unusable(pipeline.settings, video, rule)
+    wanted = WantedOutput(video, rule, EXTRACTION, rule.source_language, blocked=blocked)
     if wanted.blocked is not None:
         return wanted
     assert rule.caption_region is not None  # noqa: S101 - the catalog demands it for review
@@ -118,7 +120,7 @@ def _translation(
     glossaries: Files,
 ) -> WantedOutput:
     glossary = glossary_file(pipeline, rule, video.title, glossaries)
-    blocked = _unusable(video) or (glossary.problem if glossary is not None else None)
+    blocked = _unusable(pipeline.settings, video, rule) or (glossary.problem if glossary else None)
     wanted = WantedOutput(video, rule, TRANSLATION, language, blocked=blocked)
     if wanted.blocked is not None:
         return wanted
@@ -194,10 +196,40 @@ _NOT_LOOKED_THROUGH = (
 )
 
 
-def _unusable(video: Video) -> str | None:
+def _unusable(settings: Settings, video: Video, rule: TitleRule) -> str | None:
     if video.problem is None and video.inspected_etag != video.etag:
         return "It is new or changed, and was not looked into yet."
-    return video.problem
+    return problem_of(settings, video, rule)
+
+
+def problem_of(settings: Settings, video: Video, rule: TitleRule) -> str | None:
+    """Why a video cannot be done as its rule says, whatever its captions; None when it can."""
+    return video.problem or _too_large(settings, video) or _without_sound(video, rule)
+
+
+def _too_large(settings: Settings, video: Video) -> str | None:
+    """Beyond what the service recommends, a job may fail after hours (ims.md section 4.8)."""
+    size_gb, hours = video.size / 1e9, (video.duration_s or 0.0) / 3600
+    if size_gb > settings.max_video_gb:
+        return (
+            f"It has {size_gb:.1f} GB; the service takes {settings.max_video_gb:g} GB. Make it "
+            f"smaller, or raise {PREFIX}MAX_VIDEO_GB if your account may do more."
+        )
+    if hours > settings.max_video_hours:
+        return (
+            f"It is {hours:.1f} hours long; the service takes {settings.max_video_hours:g}. Cut "
+            f"it, or raise {PREFIX}MAX_VIDEO_HOURS if your account may do more."
+        )
+    return None
+
+
+def _without_sound(video: Video, rule: TitleRule) -> str | None:
+    if rule.level == "speech" and video.has_audio is False:
+        return (
+            "It has no sound, and level: speech is to replace a voice. Give it its sound, or "
+            "move it to a rule with level: subtitle."
+        )
+    return None
 
 
 def _captions_for(

@@ -388,6 +388,26 @@ def test_a_full_quota_is_asked_once_more(
     assert [job.state for job in shop.pipeline.ledger.jobs(found.job_ids)] == [state]
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"max_video_gb": "0.000001"}, "raise TRANSLATION_PIPELINE_MAX_VIDEO_GB"),
+        ({"max_video_hours": "0.0001"}, "raise TRANSLATION_PIPELINE_MAX_VIDEO_HOURS"),
+        ({"level": "speech"}, "has no sound, and level: speech"),
+    ],
+)
+def test_what_the_service_would_refuse_is_not_sent(
+    open_product: OpenProduct, options: dict[str, str], reason: str
+) -> None:
+    shop = open_product(**options)
+    shop.put("incoming/drama/ep1.mp4", tiny_video(130))
+    paid = shop.accepted()
+    translate(shop)
+    assert shop.accepted() == paid
+    (row,) = [row for row in coverage(shop.pipeline) if row.language == "pt"]
+    assert reason in row.reason
+
+
 async def _send(shop: Product, job_id: str, user_data: str, token: str) -> None:
     from translation_pipeline.providers.base import Submission
     from translation_pipeline.providers.requests import request_from_json
