@@ -126,12 +126,13 @@ class Inventory:
                 row.delivered_at, row.facts = self._now(), dict(facts)
 
     @one_transaction
-    def note_facts(self, wish: Wanted, facts: Mapping[str, Any]) -> None:
-        """Add to what is known of a delivered output, unless another took its place meanwhile."""
+    def note_facts(self, found: Collection[tuple[Wanted, Mapping[str, Any]]]) -> None:
+        """Add to what is known of delivered outputs, unless others took their places meanwhile."""
         with self.database.write() as session:
-            row = session.get(Wanted, (wish.title, wish.video, wish.kind, wish.language))
-            if row is not None and row.job_id == wish.job_id and row.facts is not None:
-                row.facts = {**row.facts, **facts}
+            for wish, facts in found:
+                row = session.get(Wanted, (wish.title, wish.video, wish.kind, wish.language))
+                if row is not None and row.job_id == wish.job_id and row.facts is not None:
+                    row.facts = {**row.facts, **facts}
 
     @one_transaction
     def materialized(self, asset: str) -> dict[str, str]:

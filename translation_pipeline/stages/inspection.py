@@ -28,6 +28,7 @@ from translation_pipeline.providers.requests import (
 from translation_pipeline.stages.delivery import sidecar_of
 
 LOOKED_AT = "looked_at"  # among the facts of a delivered output
+KEPT_TOGETHER = 64  # outputs; what a killed process has to look at again
 _SHARES = 2**32
 
 
@@ -48,10 +49,10 @@ def inspect_outputs(pipeline: Pipeline, titles: Collection[str] | None = None) -
     if not due:
         return 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        for found in threads.map(lambda pair: _inspect(pipeline, *pair), due):
-            if found is not None:
-                wanted, facts = found
-                pipeline.inventory.note_facts(wanted, facts)
+        for start in range(0, len(due), KEPT_TOGETHER):
+            some = due[start : start + KEPT_TOGETHER]
+            found = threads.map(lambda pair: _inspect(pipeline, *pair), some)
+            pipeline.inventory.note_facts([one for one in found if one is not None])
     return len(due)
 
 
