@@ -44,7 +44,8 @@ TOP_LEVEL = {
 # Parts of the package, as paths below it.
 KNOW_DAGSTER = ("defs/", "definitions.py", "cli/", "benchmarks/")
 KNOW_LOCALCLOUD = ("localcloud/", "cli/", "benchmarks/")
-NEED_LOCAL_EXTRA = ("localcloud/", "cli/", "sample_title/make.py", "verification/reading.py")
+EARS_AND_EYES = ("verification/reading.py", "verification/recogniser.py")
+NEED_LOCAL_EXTRA = ("localcloud/", "cli/", "sample_title/make.py", *EARS_AND_EYES)
 NEED_TEST_EXTRA = ("benchmarks/",)
 NEED_CELERY_EXTRA = ("defs/celery_run_launcher.py",)
 # With the errors that captions raise.
