@@ -104,6 +104,7 @@ def demo(
             help="1 direct, 2 reviewed captions, 3 provided captions, 4 provided, dubbed."
         ),
     ] = 2,
+    episodes: Annotated[int, typer.Option(min=1, max=3, help="Fewer are done sooner.")] = 3,
     keep: Annotated[
         bool, typer.Option("--keep", help="Go on with the last demo; what is paid for stays so.")
     ] = False,
@@ -120,7 +121,12 @@ def demo(
     started = time.monotonic()
     codes = [code.strip() for code in languages.split(",") if code.strip()]
     videos = command.run_demo(
-        local, codes, level=level and level.value, scenario=scenario, keep=keep
+        local,
+        codes,
+        level=level and level.value,
+        scenario=scenario,
+        episodes=episodes,
+        keep=keep,
     )
     if as_json:
         print_json(command.demo_json(videos))

@@ -21,7 +21,7 @@ from translation_pipeline.ledger.models import Job, Wanted
 from translation_pipeline.localcloud.process import running_server
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
-from translation_pipeline.sample_title import CATALOG, EPISODES, TITLE
+from translation_pipeline.sample_title import CATALOG, EPISODES, TITLE, Episode
 from translation_pipeline.settings import Settings
 from translation_pipeline.stages.delivery import sidecar_of
 from translation_pipeline.stages.review import approved_address
@@ -64,12 +64,14 @@ def run_demo(
     *,
     level: str | None = None,
     scenario: int = 2,
+    episodes: int = len(EPISODES),
     keep: bool,
 ) -> list[DemoVideo]:
     """Translate the sample title into `languages`; returns a line per video and language.
 
     At the level `speech` the videos are dubbed, too. The scenarios are those of the service's
     guide: 1 direct, 2 reviewed captions, 3 and 4 provided captions for subtitles and for speech.
+    Only the first `episodes` are uploaded.
 
     Without `keep` the home starts empty. Raises `TranslationPipelineError` when something failed.
     """
@@ -82,7 +84,7 @@ def run_demo(
     with steps() as progress, running_server(cloud_config(home)) as cloud:
         progress.show("start the embedded cloud", 1, 1)
         os.environ.update(home.environment(cloud))
-        return _Demo(home, languages, progress).run()
+        return _Demo(home, languages, EPISODES[:episodes], progress).run()
 
 
 def _level(level: str | None, scenario: int) -> str:
@@ -99,11 +101,18 @@ def _level(level: str | None, scenario: int) -> str:
 class _Demo:
     """The steps of all scenarios, one method each; what a scenario does not need is left out."""
 
-    def __init__(self, home: LocalHome, languages: Sequence[str], progress: Steps) -> None:
+    def __init__(
+        self,
+        home: LocalHome,
+        languages: Sequence[str],
+        episodes: Sequence[Episode],
+        progress: Steps,
+    ) -> None:
         import dagster as dg
 
         self._home = home
         self._languages = languages
+        self._episodes = episodes
         self._progress = progress
         self._upload_s: dict[str, float] = {}
         self._review_s: dict[str, float] = {}
@@ -136,7 +145,7 @@ class _Demo:
         for bucket in (catalog.bucket, catalog.output_bucket):
             storage.create_bucket(bucket)
         rule = catalog.titles[0]
-        for number, episode in enumerate(EPISODES, start=1):
+        for number, episode in enumerate(self._episodes, start=1):
             key = rule.match.render(title=TITLE, video=episode.name)
             if rule.provided_srt is not None:
                 srt = rule.provided_srt.render(title=TITLE, video=episode.name)
@@ -144,7 +153,7 @@ class _Demo:
             started = time.monotonic()
             storage.upload_file(episode.video, ObjectAddress(catalog.bucket, key))
             self._upload_s[episode.name] = time.monotonic() - started
-            self._progress.show("upload", number, len(EPISODES))
+            self._progress.show("upload", number, len(self._episodes))
 
     def _approve(self) -> None:
         """What a person does at their desk, done without looking: good enough for a demo."""
@@ -180,7 +189,7 @@ class _Demo:
             )
         if not result.success:
             raise TranslationPipelineError(_reasons(result))
-        self._progress.show(name, len(EPISODES), len(EPISODES))
+        self._progress.show(name, len(self._episodes), len(self._episodes))
 
     @staticmethod
     def _asset_keys(names: list[str]) -> list[dg.AssetKey]:

@@ -13,7 +13,7 @@ from translation_pipeline.benchmarks.mortality import POINTS
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_workers_killed_at_every_point(database: str) -> None:
-    found = crash.run([database], jobs=240, kills_per_point=1)["databases"][database]
+    found = crash.run([database], jobs=180, kills_per_point=1)["databases"][database]
     assert set(found["kills_per_point"]) == set(POINTS)
     assert found["paid_twice"] == 0
     assert found["lost"] == 0
