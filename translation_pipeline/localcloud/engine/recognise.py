@@ -30,7 +30,9 @@ LONGEST_CUE_S = 6.0
 LONGEST_CUE_COLUMNS = 84  # two lines
 SHORTEST_CUE_S = 0.4
 PAUSE_S = 0.6  # between words: a new cue
-PAD_MS = 100  # kept around speech; with more, whisper lets words begin in the silence before
+# Whisper lets a word begin in the silence before it: only what is cut out cannot be said too early.
+SILENCE_MS = 500  # is cut out
+PAD_MS = 100  # of it is kept around speech
 SENTENCE_ENDS = tuple(".!?。！？…")
 
 # Codes of the service (ims.md section 4.7) that the models spell otherwise.
@@ -100,7 +102,7 @@ def recognise(
         language=code,
         word_timestamps=True,
         vad_filter=True,
-        vad_parameters={"speech_pad_ms": PAD_MS},
+        vad_parameters={"speech_pad_ms": PAD_MS, "min_silence_duration_ms": SILENCE_MS},
         condition_on_previous_text=False,  # one mistake would be repeated to the end
     )
     return cues_of_words(word for segment in segments for word in segment.words or ())
