@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import warnings
+from collections.abc import Sequence
 from importlib import resources
 
 import dagster as dg
@@ -20,17 +21,19 @@ from translation_pipeline.defs.assets import (
 from translation_pipeline.defs.checks import build_checks
 from translation_pipeline.defs.coverage import coverage
 from translation_pipeline.defs.jobs import translate_catalog
+from translation_pipeline.defs.labels import labelled
 from translation_pipeline.defs.resources import PipelineResource
 from translation_pipeline.defs.schedules import build_schedules
 from translation_pipeline.defs.sensors import build_sensors
 from translation_pipeline.pipeline import read_catalog
 from translation_pipeline.settings import PREFIX, Nightly, Settings
 
-# Both work in the range of versions that pyproject.toml allows, and a user can do nothing about
+# They work in the range of versions that pyproject.toml allows, and a user can do nothing about
 # them. Other warnings of Dagster are shown.
 BETA_FEATURES = (
     "Class `MultiToSingleDimensionPartitionMapping`",
     "Parameter `owners` of initializer `SensorDefinition.__init__`",
+    "Function `with_source_code_references`",
 )
 for feature in BETA_FEATURES:
     warnings.filterwarnings("ignore", message=re.escape(feature), category=dg.BetaWarning)
@@ -41,16 +44,20 @@ def build_definitions(
     pipeline: PipelineResource | None = None,
     sensor_interval_s: int = 30,
     nightly: Nightly | None = Nightly(),  # noqa: B008 - it is frozen
+    owners: Sequence[str] = Settings.owners,
 ) -> dg.Definitions:
     """Everything that Dagster loads, made from its parts so that tests can swap them."""
     return dg.Definitions(
-        assets=[
-            source_videos,
-            extracted_captions,
-            reviewed_captions,
-            build_translated_videos(catalog),
-            coverage,
-        ],
+        assets=labelled(
+            [
+                source_videos,
+                extracted_captions,
+                reviewed_captions,
+                build_translated_videos(catalog),
+                coverage,
+            ],
+            owners,
+        ),
         asset_checks=build_checks(),
         jobs=[translate_catalog],
         sensors=build_sensors(sensor_interval_s),
@@ -75,5 +82,6 @@ _settings = Settings.from_environment()
 defs = build_definitions(
     _catalog(_settings),
     nightly=_settings.nightly,
+    owners=_settings.owners,
     sensor_interval_s=int(os.environ.get(PREFIX + "SENSOR_INTERVAL_S", "30")),
 )

@@ -30,6 +30,9 @@ IMS_REGIONS = (
 # Sources contradict each other on it (ims.md section 4.6); docs/settings.md says how to find out.
 SUBTITLE_Y_FROM = ("top", "bottom")
 
+# What Dagster takes for an owner.
+OWNER = re.compile(r"team:\S+|[A-Za-z0-9_][A-Za-z0-9._%+-]*@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+
 # A person decides; or the setting did: give up, or send again and perhaps pay twice.
 WHEN_UNKNOWN = ("ask", "fail", "send-again")
 
@@ -77,6 +80,8 @@ class Settings:
     settle_s: float = 30.0
     """A video that was written less than so long ago may still be uploaded: it is left alone."""
     nightly: Nightly | None = Nightly()
+    owners: tuple[str, ...] = ("team:localization",)
+    """Whom Dagster's UI names as the owners of the assets: e-mail addresses, or `team:NAME`."""
     notify: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of apprise; they hold secrets."""
     max_video_gb: float = 2.0
@@ -125,6 +130,7 @@ class Settings:
             listing_s=_positive(env, "LISTING_S", cls.listing_s),
             settle_s=_positive(env, "SETTLE_S", cls.settle_s, or_zero=True),
             nightly=_nightly(env),
+            owners=_owners(env),
             notify=tuple(env.get(PREFIX + "NOTIFY", "").split()),
             max_video_gb=_positive(env, "MAX_VIDEO_GB", cls.max_video_gb),
             max_video_hours=_positive(env, "MAX_VIDEO_HOURS", cls.max_video_hours),
@@ -162,6 +168,20 @@ def _one_of(env: Mapping[str, str], name: str, words: Sequence[str]) -> str:
     if word not in words:
         raise ConfigurationError(f"{PREFIX}{name} is {word!r}; choose one of {', '.join(words)}.")
     return word
+
+
+def _owners(env: Mapping[str, str]) -> tuple[str, ...]:
+    text = env.get(PREFIX + "OWNERS")
+    if text is None:
+        return Settings.owners
+    owners = tuple(text.split())
+    for owner in owners:
+        if not OWNER.fullmatch(owner):
+            raise ConfigurationError(
+                f"{PREFIX}OWNERS names {owner!r}, which is neither an e-mail address nor a team. "
+                "Write them separated by spaces, such as team:localization mara@example.com."
+            )
+    return owners
 
 
 def _nightly(env: Mapping[str, str]) -> Nightly | None:

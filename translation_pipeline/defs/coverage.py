@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from translation_pipeline.defs.assets import GROUP, OWNERS
+from translation_pipeline.defs.assets import GROUP
 from translation_pipeline.defs.reports import table
 from translation_pipeline.defs.resources import PipelineResource
 from translation_pipeline.stages.cells import TRANSLATED_VIDEOS
@@ -20,7 +20,6 @@ from translation_pipeline.stages.coverage_report import (
 @dg.asset(
     name=COVERAGE,
     group_name=GROUP,
-    owners=OWNERS,
     deps=[TRANSLATED_VIDEOS],
     kinds={"oss", "csv"},
     description=(

@@ -15,7 +15,9 @@ import pytest
 from translation_pipeline.catalog.config import Catalog, load_catalog
 from translation_pipeline.cli.local_home import product_file
 from translation_pipeline.definitions import build_definitions
-from translation_pipeline.errors import CatalogInvalid
+from translation_pipeline.defs.labels import SPENDS_MONEY, STEP
+from translation_pipeline.errors import CatalogInvalid, ConfigurationError
+from translation_pipeline.settings import Settings
 
 CATALOG = """\
 bucket: videos
@@ -31,26 +33,26 @@ titles:
 """
 
 EXPECTED = """\
-asset source_videos (catalog)
+asset source_videos (catalog): see, spends money: no, oss, of team:localization
   partitions: title
-asset extracted_captions (catalog)
+asset extracted_captions (catalog): extract, spends money: yes, ims, srt, of team:localization
   partitions: title
   after: source_videos
   check: captions_look_complete
   check: no_failed_jobs
-asset reviewed_captions (catalog)
+asset reviewed_captions (catalog): review, spends money: no, srt, of team:localization
   partitions: title
   after: extracted_captions
   check: captions_are_valid (blocking)
   check: captions_look_complete
-asset translated_videos (catalog)
+asset translated_videos (catalog): translate, spends money: yes, ims, mp4, of team:localization
   partitions: language [es, pt] x title
   after: reviewed_captions
   check: no_failed_jobs
   check: outputs_verified
   check: translation_quality
   check: within_budget
-asset coverage (catalog)
+asset coverage (catalog): report, spends money: no, csv, oss, of team:localization
   partitions: none
   after: translated_videos
   check: no_lost_jobs
@@ -81,7 +83,11 @@ def described(defs: dg.Definitions) -> Iterator[str]:
     graph = defs.resolve_asset_graph()
     for name in ASSETS:
         node = graph.get(dg.AssetKey(name))
-        yield f"asset {name} ({node.group_name})"
+        tags = node.tags
+        yield (
+            f"asset {name} ({node.group_name}): {tags[STEP]}, spends money: {tags[SPENDS_MONEY]}, "
+            f"{', '.join(sorted(node.kinds))}, of {', '.join(node.owners)}"
+        )
         yield f"  partitions: {partitions(node.partitions_def)}"
         yield from (f"  after: {parent.to_user_string()}" for parent in sorted(node.parent_keys))
         for key in sorted(node.check_keys):
@@ -145,6 +151,27 @@ def test_the_definitions_are_these(defs: dg.Definitions) -> None:
     assert "\n".join(described(defs)) + "\n" == EXPECTED
     graph = defs.resolve_asset_graph()
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(ASSETS)
+
+
+def test_each_asset_says_where_its_code_is(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in ASSETS:
+        (place,) = graph.get(dg.AssetKey(name)).metadata["dagster/code_references"].code_references
+        lines = Path(place.file_path).read_text("utf-8").splitlines()[place.line_number - 1 :]
+        assert any(f"def {name}(" in line for line in lines[:30])
+
+
+def test_owners_are_those_of_the_setting_and_others_are_refused_in_words() -> None:
+    named = Settings.from_environment({"TRANSLATION_PIPELINE_OWNERS": "team:qa mara@example.com"})
+    built = build_definitions(load_catalog(CATALOG, source="c"), owners=named.owners)
+    graph = built.resolve_asset_graph()
+    assert {tuple(graph.get(dg.AssetKey(name)).owners) for name in ASSETS} == {
+        ("team:qa", "mara@example.com")
+    }
+    assert Settings.from_environment({"TRANSLATION_PIPELINE_OWNERS": ""}).owners == ()
+    for bad in ("localization", "team:", "mara@example"):
+        with pytest.raises(ConfigurationError, match=f"OWNERS names '{bad}'"):
+            Settings.from_environment({"TRANSLATION_PIPELINE_OWNERS": bad})
 
 
 def test_a_translation_depends_on_the_captions_of_its_own_title_only(defs: dg.Definitions) -> None:
