@@ -18,6 +18,7 @@ from translation_pipeline.cli.local_home import LocalHome, cloud_config
 from translation_pipeline.cli.output import Steps, err, steps
 from translation_pipeline.errors import ConfigurationError, TranslationPipelineError
 from translation_pipeline.ledger.models import Job, Wanted
+from translation_pipeline.ledger.totals import work_s
 from translation_pipeline.localcloud.process import running_server
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
@@ -274,10 +275,7 @@ def _watching(pipeline: Pipeline, kind: str | None, name: str, progress: Steps) 
 
 
 def _duration_s(job: Job | None) -> float:
-    """Seconds from the submit to the end at the service."""
-    if job is None or job.submitted_at is None or job.finished_at is None:
-        return 0.0
-    return round((job.finished_at - job.submitted_at).total_seconds(), 2)
+    return round(work_s(job) or 0.0, 2) if job else 0.0
 
 
 def _checks(pipeline: Pipeline, row: Wanted) -> dict[str, bool]:

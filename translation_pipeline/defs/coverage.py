@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from translation_pipeline.defs.assets import GROUP
-from translation_pipeline.defs.reports import table
+from translation_pipeline.defs.reports import HOW_TO_OPEN, figures, table
 from translation_pipeline.defs.resources import PipelineResource
 from translation_pipeline.stages.cells import TRANSLATED_VIDEOS
 from translation_pipeline.stages.coverage_report import (
@@ -47,13 +47,16 @@ def coverage_materialization(report: CoverageReport) -> dg.AssetMaterialization:
 
 
 def _metadata(report: CoverageReport) -> dict[str, Any]:
-    """Counts, which Dagster draws over time, and the first rows of what is left to do."""
+    """Figures, which Dagster draws over time, and the first rows of what is left to do."""
     summary = report.summary
     return {
         "dagster/row_count": summary.rows,
         **summary.by_state,
+        **figures(report.totals),
+        "waiting_for_review": report.waiting_for_review,
         "not_done": table([asdict(row) for row in summary.not_done]),
         "titles": table(summary.titles()),
+        "open": HOW_TO_OPEN,
         "html": report.html.to_oss(),
         "csv": report.csv.to_oss(),
     }

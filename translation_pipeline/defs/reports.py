@@ -9,16 +9,26 @@ from typing import Any
 import dagster as dg
 
 from translation_pipeline.defs.partitions import key_of
+from translation_pipeline.ledger.budget import MICROS
+from translation_pipeline.ledger.totals import Totals, totals_of, work_s
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages.cells import (
     EXTRACTED_CAPTIONS,
     REVIEWED_CAPTIONS,
+    SOURCE_VIDEOS,
     TRANSLATED_VIDEOS,
     Cell,
 )
+from translation_pipeline.stages.costs import KINDS, with_costs
 from translation_pipeline.stages.pictures import before_and_after
 
 TABLE_ROWS_MOST = 500  # more make the event too heavy to show; the count says how many there are
+
+# Signed addresses are secrets that expire: they are made when a person asks, and never stored.
+HOW_TO_OPEN = (
+    "`translation-pipeline link` with a title or an oss:// address prints links that open in a "
+    "browser for a while"
+)
 
 NOTHING_TO_DO = {
     EXTRACTED_CAPTIONS: "No rule of this title asks for captions to be extracted for a review.",
@@ -54,7 +64,8 @@ def cell_metadata(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "title": cell.title,
         "dagster/row_count": len(cell.rows),
-        "videos": table([_shown(row) for row in cell.rows]),
+        **_videos(pipeline, cell),
+        "open": HOW_TO_OPEN,
     }
     cues = [row["cues"] for row in cell.rows if row.get("cues") is not None]
     if cues:
@@ -69,6 +80,17 @@ def cell_metadata(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
                 f"{image('before', pictures.before)} {image('after', pictures.after)}"
             )
     return metadata
+
+
+def figures(totals: Totals) -> dict[str, int | float]:
+    """Totals as metadata that Dagster draws over time; money in units of the currency that is part
+    of the name."""
+    return {
+        "jobs": totals.jobs,
+        "video_minutes": round(totals.video_minutes, 2),
+        **{f"paid_{name}": micros / MICROS for name, micros in totals.paid_micros.items()},
+        "failures": totals.failures,
+    }
 
 
 def materialization(pipeline: Pipeline, cell: Cell) -> dg.AssetMaterialization:
@@ -86,9 +108,28 @@ def image(name: str, jpeg: bytes) -> str:
     return f"![{name}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})"
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without the hash that only tells versions apart."""
-    return {name: value for name, value in row.items() if name != "content"}
+def _videos(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
+    """The table of a cell's videos, and what they come to."""
+    if cell.asset in KINDS:
+        rows, jobs = with_costs(pipeline, cell)
+        took_s = sum(work_s(job) or 0.0 for job in jobs)
+        return {
+            "videos": table(_shown(rows)),
+            **figures(totals_of(jobs)),
+            "work_s": round(took_s, 1),
+        }
+    found: dict[str, Any] = {"videos": table(_shown(cell.rows))}
+    if cell.asset == SOURCE_VIDEOS:
+        found["video_minutes"] = round(sum(row["duration_s"] or 0 for row in cell.rows) / 60, 2)
+        found["set_aside"] = sum(row["state"] != "usable" for row in cell.rows)
+    if cell.asset == REVIEWED_CAPTIONS:
+        found["findings"] = sum(row["findings"] for row in cell.rows)
+    return found
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without the hash that only tells versions apart."""
+    return [{name: row[name] for name in row if name != "content"} for row in rows]
 
 
 def _plain(value: Any) -> str | int | float | bool:

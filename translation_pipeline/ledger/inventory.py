@@ -70,9 +70,15 @@ class Inventory:
         )
 
     @one_transaction
-    def wanted(self, titles: Collection[str] | None = None) -> list[tuple[Wanted, Job | None]]:
+    def wanted(
+        self,
+        titles: Collection[str] | None = None,
+        *,
+        kind: str | None = None,
+        language: str | None = None,
+    ) -> list[tuple[Wanted, Job | None]]:
         """Wishes of these titles, each with the job that answers it, but for those of videos that
-        left the catalog."""
+        left the catalog; those of one kind or language only, if it is given."""
         query = (
             select(Wanted, Job)
             .outerjoin(Job, Job.id == Wanted.job_id)
@@ -81,6 +87,10 @@ class Inventory:
         )
         if titles is not None:
             query = query.where(Wanted.title.in_(titles))
+        if kind is not None:
+            query = query.where(Wanted.kind == kind)
+        if language is not None:
+            query = query.where(Wanted.language == language)
         query = query.order_by(Wanted.title, Wanted.video, Wanted.kind, Wanted.language)
         with self.database.read() as session:
             return [(wanted, job) for wanted, job in session.execute(query)]

@@ -93,6 +93,7 @@ def review_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> l
             {
                 "video": video.video,
                 "language": place.language,
+                "file": place.address.to_oss(),
                 "cues": captions.cue_count if captions else 0,
                 "findings": captions.finding_count if captions else 0,
                 "doubt": doubts.get(name),
@@ -175,7 +176,7 @@ def _reason(wanted: Wanted, job: Job | None) -> str:
 def _video_row(video: Video) -> dict[str, Any]:
     return {
         "video": video.video,
-        "key": video.key,
+        "source": f"oss://{video.bucket}/{video.key}",
         "size_mb": round(video.size / 1e6, 2),
         "duration_s": round(video.duration_s, 2) if video.duration_s else None,
         "picture": f"{video.width}x{video.height}" if video.width else "",

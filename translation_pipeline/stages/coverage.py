@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.listing import rule_of
-from translation_pipeline.ledger.budget import format_money
 from translation_pipeline.ledger.models import Captions, Compared, Job, Video, Wanted
 from translation_pipeline.ledger.states import JobState
+from translation_pipeline.ledger.totals import cost_of
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import TRANSLATION
 from translation_pipeline.stages.glossaries import glossary_file
@@ -115,11 +115,6 @@ def _unplanned(video: Video, problem: str | None) -> CoverageRow:
 
 def _row(known: _Known, wanted: Wanted, job: Job | None) -> CoverageRow:
     state, reason, next_step = _explain(known, wanted, job)
-    paid = job is not None and job.state not in (
-        JobState.PLANNED.value,
-        JobState.FAILED.value,
-        JobState.ABANDONED.value,
-    )
     return CoverageRow(
         title=wanted.title,
         video=wanted.video,
@@ -127,7 +122,7 @@ def _row(known: _Known, wanted: Wanted, job: Job | None) -> CoverageRow:
         language=wanted.language,
         state=state,
         reason=reason,
-        cost=format_money(job.price_micros, job.currency) if job and paid else "",
+        cost=cost_of(job) if job else "",
         next_step=next_step,
         output=f"oss://{wanted.output_bucket}/{wanted.output_key}" if state == DONE else "",
     )

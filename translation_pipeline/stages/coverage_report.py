@@ -20,6 +20,7 @@ from pathlib import Path
 
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.ledger.ledger import utc_now
+from translation_pipeline.ledger.totals import Totals, totals_of_all, waiting_for
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages.coverage import (
     BLOCKED,
@@ -31,6 +32,7 @@ from translation_pipeline.stages.coverage import (
     CoverageRow,
     coverage,
 )
+from translation_pipeline.stages.wanted import APPROVED
 
 COVERAGE = "coverage"
 HTML_KEY, CSV_KEY = "coverage/coverage.html", "coverage/coverage.csv"
@@ -160,6 +162,9 @@ class CoverageReport:
     html: ObjectAddress
     csv: ObjectAddress
     summary: CoverageSummary
+    totals: Totals
+    waiting_for_review: int
+    """Videos, each with extracted captions that a person has yet to approve."""
     is_new: bool
 
 
@@ -179,7 +184,15 @@ def deliver_coverage(pipeline: Pipeline, *, again: bool = False) -> CoverageRepo
         if is_new or again:
             for key, address in addresses.items():
                 pipeline.storage.upload_file(paths[key], address, checkpoints=folder / "parts")
-    return CoverageReport(addresses[HTML_KEY], addresses[CSV_KEY], files.summary, is_new)
+    database = pipeline.ledger.database
+    return CoverageReport(
+        addresses[HTML_KEY],
+        addresses[CSV_KEY],
+        files.summary,
+        totals_of_all(database),
+        waiting_for(database, APPROVED),
+        is_new,
+    )
 
 
 def note_told(pipeline: Pipeline, report: CoverageReport) -> None:

@@ -29,11 +29,9 @@ def before_and_after(pipeline: Pipeline, title: str, language: str) -> BeforeAnd
     from translation_pipeline import media  # late: whoever only plans loads no media engine
 
     sources = {video.video: video for video in pipeline.inventory.videos([title])}
-    for wanted, _ in pipeline.inventory.wanted([title]):
-        if wanted.kind != TRANSLATION or wanted.language != language or not wanted.delivered_at:
-            continue
+    for wanted, _ in pipeline.inventory.wanted([title], kind=TRANSLATION, language=language):
         source = sources.get(wanted.video)
-        if source is None:
+        if source is None or not wanted.delivered_at:
             continue
         output = ObjectAddress(wanted.output_bucket, wanted.output_key)
         at_s = _moment(pipeline, output, (source.duration_s or 0.0) / 2)

@@ -17,6 +17,7 @@ from translation_pipeline import media
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.definitions import build_definitions
 from translation_pipeline.defs.partitions import add_titles
+from translation_pipeline.ledger.budget import MICROS
 from translation_pipeline.localcloud.process import RunningServer
 from translation_pipeline.sample_title import EPISODES
 from translation_pipeline.stages.coverage import coverage
@@ -139,6 +140,34 @@ def test_a_title_goes_through_all_assets_and_nothing_is_paid_twice(open_workshop
     assert work.shop.accepted() == paid + 3
     assert work.materialize("translated_videos", f"pt|{key}", force=True).success
     assert work.shop.accepted() == paid + 4
+
+
+def told(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """The metadata of the one materialization of a run; tables as lists of rows."""
+    (event,) = result.get_asset_materialization_events()
+    values = {name: entry.value for name, entry in event.materialization.metadata.items()}
+    values["videos"] = [dict(row.data) for row in values["videos"].records]
+    return values
+
+
+def test_a_cell_tells_what_it_cost_and_how_long_it_took(open_workshop: Open) -> None:
+    work = open_workshop()
+    for video, seed in (("ep 1", 105), ("ep 2", 105), ("ep 3", 106)):
+        work.put_video("drama", video, tiny_video(seed))  # two are the same video: one job
+    seen = told(work.materialize("source_videos", "drama"))
+    assert (seen["video_minutes"], seen["set_aside"]) == (0.1, 0)
+    found = told(work.materialize("translated_videos", "pt|drama"))
+    jobs = work.shop.pipeline.ledger.jobs()
+    price = jobs[0].price_micros / MICROS
+    figures = {name: found[name] for name in ("jobs", "video_minutes", "paid_CNY", "failures")}
+    assert figures == {"jobs": 2, "video_minutes": 0.07, "paid_CNY": 2 * price, "failures": 0}
+    took_s = {job.video: (job.finished_at - job.submitted_at).total_seconds() for job in jobs}
+    assert found["work_s"] == pytest.approx(sum(took_s.values()), abs=0.05)
+    assert [row["cost"] for row in found["videos"]] == [f"{price:.2f} CNY"] * 3
+    assert all(row["work_s"] > 0 for row in found["videos"])
+    assert all(row["output"].startswith("oss://") for row in found["videos"])
+    assert "translation-pipeline link" in found["open"]
+    assert "ignature" not in str(found)
 
 
 def test_one_run_covers_a_box_and_pays_only_for_its_cells(open_workshop: Open) -> None:

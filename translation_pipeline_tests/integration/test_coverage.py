@@ -15,8 +15,11 @@ from typer.testing import CliRunner
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.cli.commands import app
 from translation_pipeline.definitions import build_definitions
+from translation_pipeline.ledger.budget import MICROS
 from translation_pipeline.ledger.ledger import utc_now
-from translation_pipeline.ledger.models import Video, Wanted
+from translation_pipeline.ledger.models import Job, Video, Wanted
+from translation_pipeline.ledger.states import JobState
+from translation_pipeline.ledger.totals import Totals, totals_of, totals_of_all
 from translation_pipeline.providers.requests import TRANSLATION
 from translation_pipeline.stages.coverage import CoverageRow, coverage
 from translation_pipeline.stages.coverage_report import (
@@ -26,11 +29,31 @@ from translation_pipeline.stages.coverage_report import (
     NOT_DONE_MOST,
     CoverageFiles,
     coverage_rows,
+    deliver_coverage,
 )
-from translation_pipeline_tests.integration.product import OpenProduct, Product, tiny_video
+from translation_pipeline.stages.review import approved_address
+from translation_pipeline_tests.integration.product import (
+    GOOD_SRT,
+    OpenProduct,
+    Product,
+    tiny_video,
+)
 
 LANGUAGES = ("ar", "de", "es", "fr", "id", "ja", "ko", "ru", "pt", "th")
 NASTY = "</script><script>alert('x')</script> & \"信\""
+
+
+FIGURES = ("jobs", "video_minutes", "paid_CNY", "failures", "waiting_for_review")
+
+
+def job(name: str, state: JobState, currency: str = "CNY", *, attempt: int = 1) -> Job:
+    """A job of half a minute and 2 units of money; verified ones were finished, as they are."""
+    return Job(
+        id=name, provider="ims", account="a", kind=TRANSLATION, title="t", video=name,
+        language="pt", request={}, source_etag="E", duration_s=30.0, price_micros=2 * MICROS,
+        currency=currency, state=state.value, attempt=attempt, created_at=utc_now(),
+        finished_at=utc_now() if state is JobState.VERIFIED else None,
+    )  # fmt: skip
 
 
 def entered(shop: Product, titles: int, videos: int) -> int:
@@ -94,6 +117,10 @@ def test_the_asset_puts_a_page_and_a_table_into_the_bucket(open_product: OpenPro
         "done": 2, "blocked": 2, "failed": 0,
     }  # fmt: skip
     assert metadata["dagster/row_count"] == 4
+    paid = sum(job.price_micros for job in shop.pipeline.ledger.jobs()) / MICROS
+    assert {name: metadata[name] for name in FIGURES} == {
+        "jobs": 2, "video_minutes": 0.07, "paid_CNY": paid, "failures": 0, "waiting_for_review": 0,
+    }  # fmt: skip
     left = {(row.data["video"], row.data["state"]) for row in metadata["not_done"].records}
     assert left == {("ep2", "blocked")}
     assert by_hand.success
@@ -107,6 +134,39 @@ def test_the_asset_puts_a_page_and_a_table_into_the_bucket(open_product: OpenPro
     table = shop.pipeline.storage.get(ObjectAddress(bucket, CSV_KEY))
     assert page_rows(page) == expected
     assert [list(row.values()) for row in csv_rows(table)] == expected
+
+
+def test_totals_count_each_job_once_and_each_attempt_that_came_to_nothing(
+    open_product: OpenProduct,
+) -> None:
+    database = open_product().pipeline.ledger.database
+    assert totals_of_all(database) == totals_of([]) == Totals()
+    jobs = [
+        job("good", JobState.VERIFIED),
+        job("at the third attempt", JobState.VERIFIED, attempt=3),
+        job("bad", JobState.FAILED, attempt=2),
+        job("on its way", JobState.RUNNING),
+        job("not sent", JobState.PLANNED, "USD"),
+    ]
+    with database.write() as session:
+        session.add_all(jobs)
+    expected = Totals(2, 1.0, {"CNY": 4 * MICROS, "USD": 0}, failures=4)
+    assert totals_of_all(database) == totals_of([*jobs, *jobs[:2]]) == expected
+
+
+def test_videos_wait_for_review_until_a_person_brings_captions(open_product: OpenProduct) -> None:
+    shop = open_product(captions="review", languages="pt, es")
+    for video in ("ep1", "ep2"):
+        shop.put(f"incoming/drama/{video}.mp4", tiny_video(ord(video[-1])))
+    defs = build_definitions(shop.pipeline.catalog)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = defs.resolve_job_def("translate_catalog").execute_in_process
+        assert run(instance=instance).success
+        assert deliver_coverage(shop.pipeline).waiting_for_review == 2
+        address = approved_address(shop.pipeline, "drama", "ep1")
+        shop.put(address.key, GOOD_SRT, results=True)
+        assert run(instance=instance).success
+    assert deliver_coverage(shop.pipeline).waiting_for_review == 1
 
 
 def test_names_of_files_break_neither_page_nor_table(tmp_path: Path) -> None:
