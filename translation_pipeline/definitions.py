@@ -12,12 +12,7 @@ from importlib import resources
 import dagster as dg
 
 from translation_pipeline.catalog.config import Catalog, load_catalog
-from translation_pipeline.defs.assets import (
-    build_translated_videos,
-    extracted_captions,
-    reviewed_captions,
-    source_videos,
-)
+from translation_pipeline.defs.assets import build_assets
 from translation_pipeline.defs.checks import build_checks
 from translation_pipeline.defs.coverage import coverage
 from translation_pipeline.defs.jobs import translate_catalog
@@ -48,16 +43,7 @@ def build_definitions(
 ) -> dg.Definitions:
     """Everything that Dagster loads, made from its parts so that tests can swap them."""
     return dg.Definitions(
-        assets=labelled(
-            [
-                source_videos,
-                extracted_captions,
-                reviewed_captions,
-                build_translated_videos(catalog),
-                coverage,
-            ],
-            owners,
-        ),
+        assets=labelled([*build_assets(catalog), coverage], owners),
         asset_checks=build_checks(),
         jobs=[translate_catalog],
         sensors=build_sensors(sensor_interval_s),

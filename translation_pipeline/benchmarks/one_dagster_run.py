@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[0] == BOX:
         job = defs.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
-        add_titles(instance, pipeline.inventory.titles())
+        add_titles(instance, pipeline.catalog, pipeline.inventory.titles())
         if arguments[0] == BOX:
             cells = defs.resolve_assets_def(TRANSLATED_VIDEOS).partitions_def
             keys = cells.get_partition_keys(dynamic_partitions_store=instance) if cells else []

@@ -8,8 +8,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-import wcwidth
-
 from translation_pipeline.captions.findings import Severity
 from translation_pipeline.captions.language_detection import main_code
 from translation_pipeline.captions.languages import read_data
@@ -38,9 +36,13 @@ class Profile:
 
     def length(self, text: str) -> float:
         """The length of a text in the characters that the limits count."""
+        if text.isascii():
+            return len(text) / 2 if self.counts == "widths" else len(text)
+        import wcwidth  # late: its tables take a tenth of a second, and Dagster judges nothing
+
         if self.counts == "widths":
-            return len(text) / 2 if text.isascii() else wcwidth.width(text) / 2
-        return len(text) if text.isascii() else sum(1 for _ in wcwidth.iter_graphemes(text))
+            return wcwidth.width(text) / 2
+        return sum(1 for _ in wcwidth.iter_graphemes(text))
 
     def severity(self, rule: str) -> Severity | None:
         """How bad a finding of `rule` is; None when it is not looked for."""

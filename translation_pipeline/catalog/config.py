@@ -28,6 +28,7 @@ from translation_pipeline.catalog.decisions import (
     LanguageCode,
     NotEmpty,
     Part,
+    PartitionBy,
     Pattern,
     Prefix,
     SourceLanguage,
@@ -261,6 +262,11 @@ class Catalog(Part):
         "retire",
         description="Choose retire (a deleted video is no longer wanted) or keep (it stays "
         "wanted, and its title unfinished).",
+    )
+    partition_by: PartitionBy = Field(
+        None,
+        description="Choose title (a partition is a title), or write {shards: 64}: titles are "
+        "hashed into so many partitions.",
     )
     allow_languages: tuple[LanguageCode, ...] = Field(
         (), description="Write a list of codes that the service takes and this product not yet."

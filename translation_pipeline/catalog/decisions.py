@@ -23,10 +23,12 @@ from translation_pipeline.captions.languages import languages, level_languages
 from translation_pipeline.captions.profiles import Profile, profile_of
 from translation_pipeline.catalog.addresses import bucket_problem
 from translation_pipeline.catalog.areas import Box, Region, read_boxes, read_region
+from translation_pipeline.catalog.partitions import Shards
 from translation_pipeline.catalog.patterns import KeyPattern
 from translation_pipeline.catalog.problems import problem
 from translation_pipeline.errors import ConfigurationError
 
+MOST_SHARDS: Final = 10_000  # times languages, Dagster has to show them all
 LANGUAGE_CODE: Final = re.compile(r"[A-Za-z]{2,}(-[A-Za-z0-9]+)*")
 ALL_LANGUAGES: Final = "all"  # among caption profiles
 # What a caption file for a translation holds, and where the service takes the words from without
@@ -109,6 +111,19 @@ def _burn_in(value: Any) -> Any:
     if isinstance(value, bool | str | list | int | float):
         raise problem(f"{value!r} is no style")
     return value
+
+
+def _partition_by(value: Any) -> Shards | None:
+    if value == "title":
+        return None
+    if not isinstance(value, dict) or list(value) != ["shards"]:
+        raise problem("is not understood")
+    count = value["shards"]
+    if isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= MOST_SHARDS:
+        raise problem(
+            f"shards: {count!r} is no number of shards", f"Write a number from 2 to {MOST_SHARDS}."
+        )
+    return Shards(count)
 
 
 Bucket = Annotated[str, AfterValidator(_bucket)]
@@ -304,4 +319,5 @@ SourceLanguage = Annotated[LanguageCode, AfterValidator(_supported_source)]
 TargetLanguage = Annotated[LanguageCode, AfterValidator(_supported_target)]
 CaptionRegion = Annotated[Region | None, BeforeValidator(_region)]
 Erase = Annotated[Literal["auto"] | tuple[Box, ...] | None, BeforeValidator(_erase)]
+PartitionBy = Annotated[Shards | None, PlainValidator(_partition_by)]
 BurnInOrNone = Annotated[BurnIn | None, BeforeValidator(_burn_in)]

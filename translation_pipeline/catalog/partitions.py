@@ -1,4 +1,4 @@
-"""Titles as Dagster partition keys: readable, safe, and exactly reversible.
+"""Titles as Dagster partition keys: readable, safe, and exactly reversible; or shards of them.
 
 A title is whatever the catalog's `{title}` matched: one or more characters without `/`. Dagster
 and its UI give meaning to some characters of a partition key:
@@ -17,7 +17,10 @@ asking `unicodedata`, since a key must not change with the Python version.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from translation_pipeline.errors import ConfigurationError
@@ -71,6 +74,44 @@ def partition_key_to_title(key: str) -> str:
             "when videos appear; delete this one in the Dagster UI."
         )
     return title
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Titles hashed into a fixed number of partitions, for more titles than Dagster can show.
+
+    A title is in the same shard for ever, on every machine, as long as their number stays.
+    """
+
+    count: int
+
+    @property
+    def names(self) -> list[str]:
+        """All shards, by number. The count is part of a name: with another count, shards are
+        other ones."""
+        return [self._name(number) for number in range(self.count)]
+
+    def shard_of(self, title: str) -> str:
+        """The name of the shard that a title is in."""
+        digest = hashlib.sha256(title.encode("utf-8", "surrogatepass")).digest()
+        return self._name(int.from_bytes(digest[:8], "big") % self.count)
+
+    def titles_in(self, shards: Iterable[str], titles: Iterable[str]) -> list[str]:
+        """Those of `titles` that are in these shards.
+
+        Raises `ConfigurationError` for a name that no shard has.
+        """
+        asked = set(shards)
+        unknown = sorted(asked - set(self.names))
+        if unknown:
+            raise ConfigurationError(
+                f"There is no shard {unknown[0]!r}: the catalog file makes {self.count} of them, "
+                f"{self.names[0]} to {self.names[-1]}."
+            )
+        return [title for title in titles if self.shard_of(title) in asked]
+
+    def _name(self, number: int) -> str:
+        return f"{number:0{len(str(self.count - 1))}d}-of-{self.count}"
 
 
 def _escape(text: str) -> str:

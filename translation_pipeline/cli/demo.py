@@ -127,7 +127,7 @@ class _Demo:
         from translation_pipeline.defs.partitions import TITLE as TITLE_DIMENSION
 
         self._upload()
-        add_titles(self._instance, [TITLE])
+        add_titles(self._instance, self.pipeline.catalog, [TITLE])
         captions = self.pipeline.catalog.titles[0].captions
         if captions == "review":
             self._materialize(["source_videos", "extracted_captions"], TITLE, EXTRACTION)

@@ -40,7 +40,7 @@ def plan_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) -> Non
     """Find all work that can be done now and set its money aside."""
     parts = pipeline.open()
     seen = see_sources(parts)
-    add_titles(context.instance, parts.inventory.titles())
+    add_titles(context.instance, parts.catalog, parts.inventory.titles())
     remove_titles(context.instance, Sightings(parts.ledger.database).gone_titles())
     plan = work.plan_everything(parts, EVERYTHING, context.run_id)
     metadata: dict[str, Any] = {
@@ -103,10 +103,10 @@ async def poll_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) 
 def record_results(context: dg.OpExecutionContext, pipeline: PipelineResource) -> Iterator[Report]:
     """Tell Dagster what is new, once per content."""
     parts = pipeline.open()
-    add_titles(context.instance, parts.inventory.titles())
+    add_titles(context.instance, parts.catalog, parts.inventory.titles())
     for cell in _changed_cells(parts):
         yield materialization(parts, cell)
-        parts.inventory.record_materialized(cell.asset, key_of(cell), cell.version)
+        parts.inventory.record_materialized(cell.asset, key_of(parts.catalog, cell), cell.version)
     report = deliver_coverage(parts)
     if report.is_new:
         yield coverage_materialization(report)
@@ -133,15 +133,16 @@ def _quoted(parts: Pipeline, job_ids: Collection[str]) -> str:
 
 def _changed_cells(parts: Pipeline) -> Iterator[Cell]:
     titles = parts.inventory.titles()
-    every = [
+    found = [
         *cells.source_cells(parts),
         *with_idle(EXTRACTED_CAPTIONS, cells.extraction_cells(parts), titles),
         *with_idle(REVIEWED_CAPTIONS, cells.review_cells(parts), titles),
         *cells.translation_cells(parts),
     ]
+    every = cells.in_partitions(parts.catalog, found)
     told = {asset: parts.inventory.materialized(asset) for asset in {cell.asset for cell in every}}
     for cell in every:
-        if not cell.missing and told[cell.asset].get(key_of(cell)) != cell.version:
+        if not cell.missing and told[cell.asset].get(key_of(parts.catalog, cell)) != cell.version:
             yield cell
 
 

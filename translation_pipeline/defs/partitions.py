@@ -1,4 +1,5 @@
-"""The partitions: titles come and go with the catalog, languages are those its rules name."""
+"""The partitions: titles come and go with the catalog, or shards of them; languages are those its
+rules name."""
 
 from __future__ import annotations
 
@@ -8,12 +9,23 @@ import dagster as dg
 
 from translation_pipeline.catalog.config import Catalog
 from translation_pipeline.catalog.partitions import partition_key_to_title, title_to_partition_key
+from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages.cells import Cell
 from translation_pipeline.stages.work import Box
 
-TITLE, LANGUAGE = "title", "language"
+TITLE, SHARD, LANGUAGE = "title", "shard", "language"
 
-titles = dg.DynamicPartitionsDefinition(name=TITLE)
+
+def dimension(catalog: Catalog) -> str:
+    """What a partition without a language is: a title or a shard."""
+    return TITLE if catalog.partition_by is None else SHARD
+
+
+def titles(catalog: Catalog) -> dg.PartitionsDefinition[str]:
+    """Every title, or every shard of titles."""
+    if catalog.partition_by is None:
+        return dg.DynamicPartitionsDefinition(name=TITLE)
+    return dg.StaticPartitionsDefinition(catalog.partition_by.names)
 
 
 def languages(catalog: Catalog) -> dg.StaticPartitionsDefinition:
@@ -22,37 +34,44 @@ def languages(catalog: Catalog) -> dg.StaticPartitionsDefinition:
 
 
 def titles_by_language(catalog: Catalog) -> dg.MultiPartitionsDefinition:
-    """Title x language."""
-    return dg.MultiPartitionsDefinition({TITLE: titles, LANGUAGE: languages(catalog)})
+    """Title (or shard) x language."""
+    return dg.MultiPartitionsDefinition(
+        {dimension(catalog): titles(catalog), LANGUAGE: languages(catalog)}
+    )
 
 
-def key_of(cell: Cell) -> str:
+def key_of(catalog: Catalog, cell: Cell) -> str:
     """The partition key of a cell."""
-    title = title_to_partition_key(cell.title)
+    key = title_to_partition_key(cell.title)  # which leaves the name of a shard as it is
     if cell.language is None:
-        return title
-    return str(dg.MultiPartitionKey({TITLE: title, LANGUAGE: cell.language}))
+        return key
+    return str(dg.MultiPartitionKey({dimension(catalog): key, LANGUAGE: cell.language}))
 
 
-def box_of(keys: Iterable[str]) -> Box:
+def box_of(pipeline: Pipeline, keys: Iterable[str]) -> Box:
     """The smallest box of titles and languages around these cells."""
-    title_names, language_names = set(), set()
+    shards = pipeline.catalog.partition_by
+    names, language_names = set(), set()
     for key in keys:
         if isinstance(key, dg.MultiPartitionKey):
-            title_names.add(partition_key_to_title(key.keys_by_dimension[TITLE]))
+            names.add(key.keys_by_dimension[dimension(pipeline.catalog)])
             language_names.add(key.keys_by_dimension[LANGUAGE])
         else:
-            title_names.add(partition_key_to_title(key))
-    return Box(tuple(sorted(title_names)), tuple(sorted(language_names)) or None)
+            names.add(key)
+    if shards is None:
+        found = [partition_key_to_title(name) for name in names]
+    else:
+        found = shards.titles_in(names, pipeline.inventory.titles())
+    return Box(tuple(sorted(found)), tuple(sorted(language_names)) or None)
 
 
-def add_titles(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
-    """Make partitions for titles that have none; returns their keys.
+def add_titles(instance: dg.DagsterInstance, catalog: Catalog, names: Iterable[str]) -> list[str]:
+    """Make partitions for titles that have none; returns their keys. Shards are always there.
 
     One bulk call: a sensor's own request for partitions looks each key up by itself.
     """
     names = set(names)
-    if not names:
+    if not names or catalog.partition_by is not None:
         return []
     present = set(instance.get_dynamic_partitions(TITLE))
     new = sorted({title_to_partition_key(name) for name in names} - present)

@@ -8,15 +8,17 @@ from typing import Any
 
 import dagster as dg
 
-from translation_pipeline.defs.partitions import key_of
+from translation_pipeline.defs.partitions import dimension, key_of
 from translation_pipeline.ledger.budget import MICROS
 from translation_pipeline.ledger.totals import Totals, totals_of, work_s
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages.cells import (
+    DONE,
     EXTRACTED_CAPTIONS,
     REVIEWED_CAPTIONS,
     SOURCE_VIDEOS,
     TRANSLATED_VIDEOS,
+    USABLE,
     Cell,
 )
 from translation_pipeline.stages.costs import KINDS, with_costs
@@ -31,6 +33,7 @@ HOW_TO_OPEN = (
 )
 
 NOTHING_TO_DO = {
+    SOURCE_VIDEOS: "No title of the catalog is in this shard.",
     EXTRACTED_CAPTIONS: "No rule of this title asks for captions to be extracted for a review.",
     REVIEWED_CAPTIONS: "This title needs no captions of a person.",
 }
@@ -54,15 +57,21 @@ def with_idle(asset: str, found: Sequence[Cell], titles: Collection[str]) -> lis
     Those are reported too: else a title would look unfinished, and what comes after out of date.
     """
     idle = sorted(set(titles) - {cell.title for cell in found})
-    return [*found, *(Cell(asset, title, None, (), (), "nothing to do") for title in idle)]
+    return [*found, *(idle_cell(asset, title) for title in idle)]
+
+
+def idle_cell(asset: str, title: str) -> Cell:
+    """The cell of a title, or of a shard, that the asset has nothing to do for."""
+    return Cell(asset, title, None, (), (), "nothing to do")
 
 
 def cell_metadata(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
     """A table of the cell's videos, counts, and a picture where there is something to see."""
+    named = {dimension(pipeline.catalog): cell.title}
     if not cell.rows:
-        return {"title": cell.title, "videos": NOTHING_TO_DO[cell.asset]}
+        return {**named, "videos": NOTHING_TO_DO[cell.asset]}
     metadata: dict[str, Any] = {
-        "title": cell.title,
+        **named,
         "dagster/row_count": len(cell.rows),
         **_videos(pipeline, cell),
         "open": HOW_TO_OPEN,
@@ -72,8 +81,9 @@ def cell_metadata(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
         metadata["cues"] = sum(cues)
     if cell.missing:
         metadata["missing"] = dg.MetadataValue.md("\n".join(f"- {line}" for line in cell.missing))
-    if cell.asset == TRANSLATED_VIDEOS and cell.language is not None:
-        pictures = before_and_after(pipeline, cell.title, cell.language)
+    done = next((row.get("title", cell.title) for row in cell.rows if row["state"] == DONE), None)
+    if cell.asset == TRANSLATED_VIDEOS and cell.language is not None and done is not None:
+        pictures = before_and_after(pipeline, done, cell.language)
         if pictures is not None:
             metadata["before_and_after"] = dg.MetadataValue.md(
                 f"**{pictures.video} at {pictures.at_s:.1f} s**\n\n"
@@ -97,7 +107,7 @@ def materialization(pipeline: Pipeline, cell: Cell) -> dg.AssetMaterialization:
     """The event for one complete cell."""
     return dg.AssetMaterialization(
         asset_key=cell.asset,
-        partition=key_of(cell),
+        partition=key_of(pipeline.catalog, cell),
         metadata=cell_metadata(pipeline, cell),
         tags={"dagster/data_version": cell.version[:32]},
     )
@@ -121,7 +131,7 @@ def _videos(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {"videos": table(_shown(cell.rows))}
     if cell.asset == SOURCE_VIDEOS:
         found["video_minutes"] = round(sum(row["duration_s"] or 0 for row in cell.rows) / 60, 2)
-        found["set_aside"] = sum(row["state"] != "usable" for row in cell.rows)
+        found["set_aside"] = sum(row["state"] != USABLE for row in cell.rows)
     if cell.asset == REVIEWED_CAPTIONS:
         found["findings"] = sum(row["findings"] for row in cell.rows)
     return found

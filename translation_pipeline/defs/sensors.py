@@ -56,7 +56,7 @@ def build_sensors(
         parts = pipeline.open()
         sightings = Sightings(parts.ledger.database)
         seen, position = glance_at_sources(parts, Position.from_json(context.cursor))
-        add_titles(context.instance, seen.titles)
+        add_titles(context.instance, parts.catalog, seen.titles)
         said = f"{seen}."
         if seen.gone:
             removed = remove_titles(context.instance, sightings.gone_titles())

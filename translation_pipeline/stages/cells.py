@@ -1,4 +1,4 @@
-"""What Dagster shows as partitions: per title, or per title and language, is all of it there?
+"""What Dagster shows as partitions: per title (or shard), and language, is all of it there?
 
 A cell is complete when every video that the catalog wants in it is done. Its version changes
 whenever what was delivered changes, so that each content is reported once.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from translation_pipeline.catalog.config import Catalog
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.ledger.models import Job, Video, Wanted
 from translation_pipeline.pipeline import Pipeline
@@ -26,6 +27,9 @@ EXTRACTED_CAPTIONS = "extracted_captions"
 REVIEWED_CAPTIONS = "reviewed_captions"
 TRANSLATED_VIDEOS = "translated_videos"
 
+DONE, USABLE, VALID = "done", "usable", "valid"
+FINE = (DONE, USABLE, VALID)  # states of rows that lack nothing
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -33,6 +37,7 @@ class Cell:
 
     asset: str
     title: str
+    """A title, or the name of a shard of titles, whose rows name their title too."""
     language: str | None
     rows: tuple[dict[str, Any], ...]
     missing: tuple[str, ...]
@@ -97,7 +102,7 @@ def review_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> l
                 "cues": captions.cue_count if captions else 0,
                 "findings": captions.finding_count if captions else 0,
                 "doubt": doubts.get(name),
-                "state": "valid" if usable else "blocked",
+                "state": VALID if usable else "blocked",
                 "reason": reason,
                 "content": (captions.sha256 or "") if captions else "",
             }
@@ -108,6 +113,26 @@ def review_cells(pipeline: Pipeline, titles: Collection[str] | None = None) -> l
         _cell(REVIEWED_CAPTIONS, title, None, _doubtful_first(found), missing[title])
         for title, found in rows.items()
     ]
+
+
+def in_partitions(catalog: Catalog, found: Iterable[Cell]) -> list[Cell]:
+    """Cells of titles as cells of the catalog's partitions: as they are, or merged by shard."""
+    shards = catalog.partition_by
+    if shards is None:
+        return list(found)
+    merged: dict[tuple[str, str, str | None], list[Cell]] = defaultdict(list)
+    for cell in found:
+        merged[cell.asset, shards.shard_of(cell.title), cell.language].append(cell)
+    return [_merged(*key, parts) for key, parts in merged.items()]
+
+
+def _merged(asset: str, shard: str, language: str | None, parts: list[Cell]) -> Cell:
+    """One cell of many, what is not done first."""
+    rows = [{"title": cell.title, **row} for cell in parts for row in cell.rows]
+    rows.sort(key=lambda row: row["state"] in FINE)
+    missing = tuple(f"{cell.title}, {line}" for cell in parts for line in cell.missing)
+    digest = hashlib.sha256(json.dumps([cell.version for cell in parts]).encode()).hexdigest()
+    return Cell(asset, shard, language, tuple(rows), missing, digest)
 
 
 def _doubts(
@@ -182,7 +207,7 @@ def _video_row(video: Video) -> dict[str, Any]:
         "picture": f"{video.width}x{video.height}" if video.width else "",
         "fps": round(video.fps, 3) if video.fps else None,
         "sound": video.has_audio,
-        "state": "usable" if video.problem is None else "set aside",
+        "state": USABLE if video.problem is None else "set aside",
         "reason": video.problem or "",
         "content": video.etag,
     }
@@ -193,7 +218,7 @@ def _wanted_row(wanted: Wanted, job: Job | None) -> dict[str, Any]:
     return {
         "video": wanted.video,
         "language": wanted.language,
-        "state": "done" if wanted.delivered_at else (job.state if job else "blocked"),
+        "state": DONE if wanted.delivered_at else (job.state if job else "blocked"),
         "reason": "" if wanted.delivered_at else _reason(wanted, job),
         "cues": facts.get("cues"),
         "duration_s": facts.get("duration_s"),

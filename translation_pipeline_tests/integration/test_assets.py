@@ -42,7 +42,7 @@ class Workshop:
 
     def put_video(self, title: str, video: str, data: bytes) -> ObjectAddress:
         """Upload a source video; its title is a partition from then on, as the sensor sees to."""
-        add_titles(self.instance, [title])
+        add_titles(self.instance, self.shop.pipeline.catalog, [title])
         return self.shop.put(f"incoming/{title}/{video}.mp4", data)
 
     def approve(self, title: str, video: str, srt: bytes) -> None:
@@ -196,7 +196,7 @@ def test_cells_that_no_rule_wants_stay_empty_and_are_no_errors(open_workshop: Op
     work = open_workshop(languages="pt, es", decisions=SECOND_RULE)
     work.put_video("long", "ep", tiny_video(116))
     work.shop.put("short/brief/ep.mp4", tiny_video(117))
-    add_titles(work.instance, ["brief"])
+    add_titles(work.instance, work.shop.pipeline.catalog, ["brief"])
     for title in ("long", "brief"):
         assert work.materialize("source_videos", title).success
     paid = work.shop.accepted()
@@ -209,7 +209,7 @@ def test_cells_that_no_rule_wants_stay_empty_and_are_no_errors(open_workshop: Op
 
 def test_a_title_without_videos_is_told_not_passed_over(open_workshop: Open) -> None:
     work = open_workshop()
-    add_titles(work.instance, ["ghost"])
+    add_titles(work.instance, work.shop.pipeline.catalog, ["ghost"])
     assert "No video of 'ghost' is in bucket" in failure(work.materialize("source_videos", "ghost"))
     said = failure(work.materialize("translated_videos", "pt|ghost"))
     assert "No video is known of 'ghost'. Materialize source_videos first" in said

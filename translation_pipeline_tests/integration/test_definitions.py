@@ -124,23 +124,30 @@ def partitions(definition: dg.PartitionsDefinition | None) -> str:
 
 
 def cpu_s(code: str, home: Path) -> float:
-    """The least processor time of three processes that run this code; others may use the cores."""
+    """The processor time of a process that runs this code."""
 
     def used() -> float:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         return children.ru_utime + children.ru_stime
 
-    spent = []
-    for _ in range(3):
-        before = used()
-        subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=home, check=True)
-        spent.append(used() - before)
-    return min(spent)
+    before = used()
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=home, check=True)
+    return used() - before
 
 
 def test_loading_takes_at_most_twice_as_long_as_dagster_alone(tmp_path: Path) -> None:
-    bare = cpu_s("import dagster", tmp_path)
-    assert cpu_s("import translation_pipeline.definitions", tmp_path) <= 2 * bare
+    """In turn, and the least of each, since others may use the cores."""
+    bare, ours = zip(
+        *(
+            (
+                cpu_s("import dagster", tmp_path),
+                cpu_s("import translation_pipeline.definitions", tmp_path),
+            )
+            for _ in range(4)
+        ),
+        strict=True,
+    )
+    assert min(ours) <= 2 * min(bare)
 
 
 def test_the_definitions_load(defs: dg.Definitions) -> None:
