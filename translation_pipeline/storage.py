@@ -256,6 +256,12 @@ class Storage:
         )
         return url
 
+    def public(self) -> Storage:
+        """The same storage by the host that is reached from everywhere, not only from inside
+        Alibaba Cloud: what links for people must name."""
+        endpoint = self.endpoint.replace("-internal.aliyuncs.com", ".aliyuncs.com")
+        return Storage(endpoint, self.region, self.signed_url_s)
+
     def create_bucket(self, bucket: str) -> None:
         """Make a bucket; one that is ours already is left as it is."""
         self._read(f"create bucket {bucket}", lambda: self._bucket(bucket).create_bucket())

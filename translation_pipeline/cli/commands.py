@@ -256,6 +256,26 @@ def plan(
     show_plan(title, language, home, as_json=as_json)
 
 
+@app.command()
+def link(
+    named: Annotated[
+        str,
+        typer.Argument(
+            metavar="TITLE | oss://BUCKET/KEY", help="A title, or the address of one object."
+        ),
+    ],
+    video: Annotated[list[str] | None, typer.Option(help="Only these videos.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Only these languages.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print signed links, which work for a while without keys: sources, captions, outputs."""
+    from translation_pipeline.cli.link import show_links
+
+    if not show_links(named, video or (), language or (), home, as_json=as_json):
+        raise typer.Exit(1)
+
+
 @jobs_app.command("list")
 def jobs_list(
     state: Annotated[list[str] | None, typer.Option(help="Only jobs in these states.")] = None,
