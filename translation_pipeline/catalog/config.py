@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import combinations, product
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -40,6 +40,10 @@ from translation_pipeline.catalog.patterns import KeyPattern
 from translation_pipeline.catalog.problems import Problem, problem, problems_of, report
 from translation_pipeline.catalog.yaml_source import read_yaml
 from translation_pipeline.errors import CatalogInvalid
+
+# Folders of the output bucket that reports are written to.
+COVERAGE_PREFIX: Final = "coverage/"
+MANIFESTS_PREFIX: Final = "manifests/"
 
 
 class TitleRule(Part):
@@ -274,6 +278,16 @@ class Catalog(Part):
     titles: Annotated[tuple[TitleRule, ...], NotEmpty] = Field(
         description="Write a list of rules, each with match, level, captions and so on."
     )
+
+    @field_validator("review_prefix", "captions_prefix")
+    @classmethod
+    def _reports_are_apart(cls, prefix: str) -> str:
+        for taken in (COVERAGE_PREFIX, MANIFESTS_PREFIX):
+            if prefix.startswith(taken):
+                raise problem(
+                    f"{prefix} lies in {taken}, where reports are written", "Name another folder."
+                )
+        return prefix
 
     @field_validator("captions_prefix")
     @classmethod

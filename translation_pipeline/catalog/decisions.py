@@ -121,7 +121,8 @@ def _partition_by(value: Any) -> Shards | None:
     count = value["shards"]
     if isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= MOST_SHARDS:
         raise problem(
-            f"shards: {count!r} is no number of shards", f"Write a number from 2 to {MOST_SHARDS}."
+            f"says shards: {count!r}, which is no number of them",
+            f"Write a number from 2 to {MOST_SHARDS}.",
         )
     return Shards(count)
 

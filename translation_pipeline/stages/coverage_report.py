@@ -19,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 
 from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.config import COVERAGE_PREFIX
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.totals import Totals, totals_of_all, waiting_for
 from translation_pipeline.pipeline import Pipeline
@@ -35,7 +36,7 @@ from translation_pipeline.stages.coverage import (
 from translation_pipeline.stages.wanted import APPROVED
 
 COVERAGE = "coverage"
-HTML_KEY, CSV_KEY = "coverage/coverage.html", "coverage/coverage.csv"
+HTML_KEY, CSV_KEY = COVERAGE_PREFIX + "coverage.html", COVERAGE_PREFIX + "coverage.csv"
 COLUMNS = tuple(column.name for column in fields(CoverageRow))
 STATES = (DONE, RUNNING, WAITING, BLOCKED, FAILED, UNKNOWN)
 VIDEOS_AT_ONCE = 200  # in memory; a title with more is taken by itself

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.config import MANIFESTS_PREFIX
 from translation_pipeline.ledger.budget import MICROS
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Captions, Job, Video, Wanted
@@ -22,7 +23,6 @@ from translation_pipeline.providers.requests import TRANSLATION
 from translation_pipeline.stages.cells import Cell, translation_cells, version_of
 from translation_pipeline.stages.delivery import SIDECARS, sidecar_of
 
-MANIFESTS_PREFIX = "manifests/"
 MANIFEST_VERSION = 1
 _WRITTEN = "manifest"  # beside the assets, among what was told
 _NOT_PARAMETERS = {"kind", "video", "output", "captions", "captions_are"}

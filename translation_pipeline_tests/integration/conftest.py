@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import dagster as dg
 import oss2
 import pytest
 
@@ -14,6 +15,7 @@ from translation_pipeline.localcloud.config import LocalCloudConfig
 from translation_pipeline.localcloud.process import RunningServer, running_server
 from translation_pipeline_tests.integration.oss_client import open_bucket
 from translation_pipeline_tests.integration.product import OpenProduct, Product, product
+from translation_pipeline_tests.integration.workshop import Open, Workshop
 
 
 @pytest.fixture(scope="session")
@@ -48,5 +50,17 @@ def open_product(instant_cloud: RunningServer, tmp_path: Path) -> Iterator[OpenP
         def open_it(cloud: RunningServer = instant_cloud, **options: str) -> Product:
             name = f"t{uuid.uuid4().hex[:12]}"
             return stack.enter_context(product(cloud, tmp_path / name, name, **options))
+
+        yield open_it
+
+
+@pytest.fixture
+def open_workshop(open_product: OpenProduct) -> Iterator[Open]:
+    """Opens workshops on the instant cloud, or on another one."""
+    with ExitStack() as stack:
+
+        def open_it(*cloud: RunningServer, **options: str) -> Workshop:
+            shop = open_product(*cloud, **options)
+            return Workshop(shop, stack.enter_context(dg.DagsterInstance.ephemeral()))
 
         yield open_it

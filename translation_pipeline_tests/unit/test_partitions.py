@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from translation_pipeline.catalog.partitions import (
     MAX_PARTITION_KEY_BYTES,
+    Shards,
     partition_key_to_title,
     title_to_partition_key,
 )
@@ -82,3 +83,42 @@ def test_a_title_as_long_as_an_object_key_fits_and_an_absurd_one_is_refused() ->
 def test_an_empty_title_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="empty"):
         title_to_partition_key("")
+
+
+def test_a_title_stays_in_its_shard_for_ever() -> None:
+    """Were it another one after an upgrade, Dagster's history would be of other titles."""
+    shards = Shards(64)
+    found = {title: shards.shard_of(title) for title in ("love", "霸道 总裁", "a|b", "爱在黎明")}
+    assert found == {
+        "love": "54-of-64",
+        "霸道 总裁": "32-of-64",
+        "a|b": "52-of-64",
+        "爱在黎明": "41-of-64",
+    }
+
+
+@given(titles, st.integers(2, 10_000))
+def test_every_title_is_in_one_shard_whose_name_is_a_partition_key(title: str, count: int) -> None:
+    shards = Shards(count)
+    name = shards.shard_of(title)
+    assert title_to_partition_key(name) == name
+    assert shards.titles_in([name], [title]) == [title]
+    number, _, total = name.partition("-of-")
+    assert 0 <= int(number) < int(total) == count
+
+
+def test_shards_are_about_equally_full_and_sort_by_number() -> None:
+    shards = Shards(16)
+    sizes = [
+        len(shards.titles_in([name], [f"title {number}" for number in range(1600)]))
+        for name in shards.names
+    ]
+    assert sum(sizes) == 1600
+    assert min(sizes) > 60
+    assert max(sizes) < 140
+    assert shards.names == sorted(shards.names)
+
+
+def test_a_shard_that_there_is_not_is_told() -> None:
+    with pytest.raises(ConfigurationError, match=r"no shard '07-of-64'.* 00-of-16 to 15-of-16"):
+        Shards(16).titles_in(["07-of-64"], ["love"])
