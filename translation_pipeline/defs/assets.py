@@ -123,14 +123,18 @@ def _reviewed_captions(catalog: Catalog) -> dg.AssetsDefinition:
     )
     def reviewed_captions(
         context: dg.AssetExecutionContext, pipeline: PipelineResource
-    ) -> dg.MaterializeResult[Any]:
-        """Reads the files under the review prefix (or the provided ones) that changed."""
+    ) -> Any:  # Dagster would take an iterator for the type of the asset's value
+        """Reads the files under the review prefix (or the provided ones) that changed. The title is
+        materialized when all of its captions are usable."""
         parts = pipeline.open()
         box = box_of(parts, [context.partition_key])
         collect_captions(parts, box.titles)
         found = cells.review_cells(parts, box.titles)
         cell = _cell(parts, REVIEWED_CAPTIONS, context.partition_key, box, found)
-        return dg.MaterializeResult(metadata=_noted(parts, cell))
+        if cell.missing:
+            yield from evaluations(parts, [REVIEWED_CAPTIONS])
+            raise dg.Failure(_not_done([cell]), allow_retries=False)
+        yield dg.MaterializeResult(metadata=_noted(parts, cell))
 
     return reviewed_captions
 
@@ -229,9 +233,11 @@ def _require_videos(pipeline: Pipeline, box: Box) -> None:
         )
 
 
-def _not_done(incomplete: list[Cell], plan: Plan, summary: RunSummary) -> str:
-    lines = [summary.stopped_by] if summary.stopped_by else []
-    lines += plan.over_budget.values()
+def _not_done(
+    incomplete: list[Cell], plan: Plan | None = None, summary: RunSummary | None = None
+) -> str:
+    lines = [summary.stopped_by] if summary and summary.stopped_by else []
+    lines += plan.over_budget.values() if plan else []
     for cell in incomplete:
         name = cell.title if cell.language is None else f"{cell.title}, {cell.language}"
         lines.append(f"{name}: {len(cell.missing)} of {len(cell.rows)} videos are not done")

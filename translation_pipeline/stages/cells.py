@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from translation_pipeline.catalog.config import Catalog
-from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.ledger.models import Job, Video, Wanted
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import EXTRACTION, TRANSLATION
 from translation_pipeline.stages.doubts import doubted_files
 from translation_pipeline.stages.review import caption_places
-from translation_pipeline.stages.wanted import CORRECTED, EXTRACTED
+from translation_pipeline.stages.wanted import CORRECTED, EXTRACTED, asked_for, name_of
 
 SOURCE_VIDEOS = "source_videos"
 EXTRACTED_CAPTIONS = "extracted_captions"
@@ -155,10 +154,10 @@ def _wanted_cells(
 ) -> list[Cell]:
     rows: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     missing: dict[tuple[str, str], list[str]] = defaultdict(list)
-    wanted_now = _still_wanted(pipeline, titles, kind)
-    for wanted, job in pipeline.inventory.wanted(titles):
-        if wanted.kind != kind or (wanted.title, wanted.video, wanted.language) not in wanted_now:
-            continue
+    today = asked_for(pipeline.catalog, pipeline.inventory.videos(titles))
+    for wanted, job in pipeline.inventory.wanted(titles, kind=kind):
+        if name_of(wanted) not in today:
+            continue  # a language that was taken out of the catalog leaves no gap
         cell = (wanted.title, wanted.language)
         rows[cell].append(_wanted_row(wanted, job))
         if wanted.delivered_at is None:
@@ -168,26 +167,6 @@ def _wanted_cells(
         _cell(asset, title, language if by_language else None, found, missing[title, language])
         for (title, language), found in rows.items()
     ]
-
-
-def _still_wanted(
-    pipeline: Pipeline, titles: Collection[str] | None, kind: str
-) -> set[tuple[str, str, str]]:
-    """What the catalog file asks for today: a language that was taken out leaves no gap."""
-    wanted = set()
-    for video in pipeline.inventory.videos(titles):
-        rule = rule_of(pipeline.catalog, video)
-        if rule is None:
-            continue
-        languages = (
-            rule.target_languages
-            if kind == TRANSLATION
-            else [rule.source_language]
-            if rule.captions == "review"
-            else []
-        )
-        wanted |= {(video.title, video.video, language) for language in languages}
-    return wanted
 
 
 def _reason(wanted: Wanted, job: Job | None) -> str:

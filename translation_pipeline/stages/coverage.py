@@ -15,7 +15,7 @@ from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import TRANSLATION
 from translation_pipeline.stages.glossaries import glossary_file
 from translation_pipeline.stages.review import CaptionPlace, all_places
-from translation_pipeline.stages.wanted import CORRECTED, problem_of
+from translation_pipeline.stages.wanted import CORRECTED, asked_for, name_of, problem_of
 
 DONE, BLOCKED, FAILED, UNKNOWN, WAITING, RUNNING = (
     "done",
@@ -93,7 +93,13 @@ class _Known:
 def coverage(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[CoverageRow]:
     """All rows of these titles (of all, without an argument), by title, video and stage."""
     known = _Known.of(pipeline, titles)
-    rows = [_row(known, wanted, job) for wanted, job in pipeline.inventory.wanted(titles)]
+    today = asked_for(pipeline.catalog, known.videos.values())
+    rows = [
+        _row(known, wanted, job)
+        for wanted, job in pipeline.inventory.wanted(titles)
+        # What was delivered is there, even if its language was taken out of the catalog since.
+        if wanted.delivered_at is not None or name_of(wanted) in today
+    ]
     planned = {(row.title, row.video) for row in rows}
     rows += [
         _unplanned(video, known.problems.get(name))

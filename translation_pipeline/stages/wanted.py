@@ -5,16 +5,16 @@ Reads the rows of the inventory and the ledger, writes nothing, calls nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from translation_pipeline.catalog.addresses import ObjectAddress
-from translation_pipeline.catalog.config import TitleRule
+from translation_pipeline.catalog.config import Catalog, TitleRule
 from translation_pipeline.catalog.decisions import TextSource
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.ledger.identity import JobIdentity, short_id
-from translation_pipeline.ledger.models import Captions, GlossaryFile, Job, Video
+from translation_pipeline.ledger.models import Captions, GlossaryFile, Job, Video, Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import (
@@ -52,6 +52,30 @@ class WantedOutput:
     captions: Captions | None = None
     original_job: str | None = None
     """The service's id of the job that this one corrects, where it kept what that needs."""
+
+
+Name = tuple[str, str, str, str]
+"""Title, video, kind and language of an output."""
+
+
+def name_of(wanted: Wanted) -> Name:
+    """Which output a row is about."""
+    return wanted.title, wanted.video, wanted.kind, wanted.language
+
+
+def asked_for(catalog: Catalog, videos: Iterable[Video]) -> set[Name]:
+    """The outputs of these videos that the catalog file asks for today: rows of languages that
+    were taken out stay in the ledger."""
+    found: set[Name] = set()
+    for video in videos:
+        rule = rule_of(catalog, video)
+        if rule is None:
+            continue
+        name = (video.title, video.video)
+        found |= {(*name, TRANSLATION, language) for language in rule.target_languages}
+        if rule.captions == "review":
+            found.add((*name, EXTRACTION, rule.source_language))
+    return found
 
 
 def wanted_extractions(

@@ -180,6 +180,22 @@ def test_a_title_that_needs_no_captions_says_so_and_is_not_left_open(open_worksh
         assert work.materialize(asset, "drama").success
 
 
+def test_a_title_is_reviewed_when_all_of_its_captions_are(open_workshop: Open) -> None:
+    work = open_workshop(captions="review")
+    for number, video in enumerate(("ep1", "ep2")):
+        work.put_video("drama", video, tiny_video(160 + number))
+    for asset in ("source_videos", "extracted_captions"):
+        assert work.materialize(asset, "drama").success
+    work.approve("drama", "ep1", GOOD_SRT)
+    result = work.materialize("reviewed_captions", "drama")
+    assert "drama: 1 of 2 videos are not done\n  ep2: not there yet" in failure(result)
+    assert evaluation(result, "captions_are_valid", "reviewed_captions") == (True, [])
+    assert work.materialized("reviewed_captions") == set()
+
+    work.approve("drama", "ep2", GOOD_SRT)
+    assert work.materialize("reviewed_captions", "drama").success
+
+
 def test_bad_videos_and_bad_captions_stop_only_themselves(
     open_workshop: Open, localcloud: RunningServer, tmp_path: Path
 ) -> None:

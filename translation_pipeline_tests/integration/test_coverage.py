@@ -239,3 +239,18 @@ def test_only_the_titles_asked_for_are_told(open_product: OpenProduct, titles: l
     shop = open_product(languages=", ".join(LANGUAGES))
     entered(shop, 3, 1)
     assert {row.title for row in coverage_rows(shop.pipeline, titles)} == set(titles)
+
+
+def test_a_language_that_was_taken_out_is_told_only_where_it_was_delivered(
+    open_product: OpenProduct,
+) -> None:
+    shop = open_product()
+    entered(shop, titles=1, videos=1)
+    with shop.pipeline.inventory.database.write() as session:
+        done = session.get(Wanted, ("t00000", "ep0000", TRANSLATION, "ja"))
+        assert done is not None
+        done.delivered_at, done.blocked, done.facts = utc_now(), None, {}
+        done.job_id = "paid"
+        session.add(job("paid", JobState.VERIFIED))
+    rows = {row.language: row.state for row in coverage(shop.pipeline)}
+    assert rows == {"pt": "waiting", "ja": "done"}
