@@ -27,10 +27,7 @@ from translation_pipeline.stages.pictures import before_and_after
 TABLE_ROWS_MOST = 500  # more make the event too heavy to show; the count says how many there are
 
 # Signed addresses are secrets that expire: they are made when a person asks, and never stored.
-HOW_TO_OPEN = (
-    "`translation-pipeline link` with a title or an oss:// address prints links that open in a "
-    "browser for a while"
-)
+HOW_TO_OPEN = "translation-pipeline link TITLE, or link oss://… for one object"
 
 NOTHING_TO_DO = {
     SOURCE_VIDEOS: "No title of the catalog is in this shard.",

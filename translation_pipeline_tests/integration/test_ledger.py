@@ -17,6 +17,14 @@ from translation_pipeline.ledger.jobs import Change, PlannedJob
 from translation_pipeline.ledger.ledger import LEASE_S, Ledger
 from translation_pipeline.ledger.models import Attempt
 from translation_pipeline.ledger.states import JobState
+from translation_pipeline.ledger.totals import (
+    Totals,
+    cost_of,
+    totals_of,
+    totals_of_all,
+    waiting_for,
+    work_s,
+)
 from translation_pipeline.providers.requests import ExtractionRequest, request_from_json
 
 RUN = "run-1"
@@ -114,6 +122,40 @@ def test_the_whole_way_of_a_job_is_told_by_its_events(ledger: Ledger) -> None:
     (job,) = ledger.jobs([job_id])
     assert job.remote_id == "r-1"
     assert job.result == {"a": 1}
+
+
+def test_totals_count_each_billed_job_once_and_each_attempt_that_came_to_nothing(
+    ledger: Ledger, clock: Clock
+) -> None:
+    assert totals_of_all(ledger.database) == totals_of([]) == Totals()
+    assert waiting_for(ledger.database, "approved") == 0
+    ids = reserved(ledger, *(planned(number) for number in range(1, 6)))
+    verified, failed, refused, late, _ = ids
+
+    def go(job_id: str, *states: JobState) -> None:
+        begin(ledger, job_id)
+        ledger.record(job_id, JobState.SUBMITTED, RUN, "accepted", remote_id=f"r-{job_id}")
+        clock.now += timedelta(seconds=90)
+        for step in states:
+            ledger.record(job_id, step, RUN, "so it is")
+
+    go(verified, JobState.FINISHED, JobState.VERIFIED)
+    go(failed, JobState.FAILED)
+    go(refused, JobState.FINISHED, JobState.FAILED)  # billed, whatever its output is worth
+    go(late, JobState.FAILED)
+    ledger.retry([late], RUN, "again")
+    ledger.reserve([late], NO_CAPS, RUN)
+    go(late, JobState.FINISHED, JobState.VERIFIED)
+    ledger.plan([replace(planned(6), currency="USD")], RUN)
+
+    jobs = ledger.jobs()
+    expected = Totals(3, 3 * 61.0 / 60, {"CNY": 30 * MICROS, "USD": 0}, failures=3)
+    assert totals_of_all(ledger.database) == totals_of([*jobs, *jobs]) == expected
+    by_id = {job.id: job for job in jobs}
+    assert [cost_of(by_id[job_id]) for job_id in ids] == [
+        "10.00 CNY", "", "10.00 CNY", "10.00 CNY", "10.00 CNY",
+    ]  # fmt: skip
+    assert [work_s(by_id[job_id]) for job_id in ids] == [90.0, None, 90.0, 90.0, None]
 
 
 @pytest.mark.parametrize("illegal", [JobState.VERIFIED, JobState.FINISHED, JobState.SUBMITTED])

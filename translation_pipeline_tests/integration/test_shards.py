@@ -109,6 +109,8 @@ def test_a_shard_is_materialized_when_all_its_titles_are_done(
     assert isinstance(videos, dg.TableMetadataValue)
     titles = {str(row.data["title"]) for row in videos.records}
     assert titles == set(SHARDS.titles_in([shard], TITLES))
+    assert metadata["jobs"].value == len(videos.records)
+    assert all(row.data["cost"] and row.data["work_s"] for row in videos.records)
     assert work.shop.accepted() == paid + 2
 
 
