@@ -80,27 +80,32 @@ def probe(source: str | Path) -> MediaInfo:
     stream, one that does not decode, and one that ends before its declared duration.
     """
     with opened_video(source) as (container, stream):
-        duration_s = _duration_s(container, stream)
-        _require_whole(container, duration_s, source)
-        container.seek(container.start_time or 0)
-        first = _first_frame(container, stream, source)
-        audio = next(iter(container.streams.audio), None)
-        rotation = first.rotation % 360
-        width, height = first.width, first.height
-        if rotation in (90, 270):
-            width, height = height, width
-        rate = stream.average_rate or stream.base_rate or stream.guessed_rate
-        return MediaInfo(
-            duration_s=duration_s,
-            width=width,
-            height=height,
-            fps=float(rate) if rate else 0.0,
-            video_codec=stream.codec_context.name,
-            has_audio=audio is not None,
-            audio_codec=audio.codec_context.name if audio is not None else None,
-            rotation=rotation,
-            container=container.format.name,
-        )
+        return info_of(container, stream, source)
+
+
+def info_of(container: InputContainer, stream: VideoStream, source: str | Path) -> MediaInfo:
+    """As `probe`, of a video that is open already."""
+    duration_s = _duration_s(container, stream)
+    _require_whole(container, duration_s, source)
+    container.seek(container.start_time or 0)
+    first = _first_frame(container, stream, source)
+    audio = next(iter(container.streams.audio), None)
+    rotation = first.rotation % 360
+    width, height = first.width, first.height
+    if rotation in (90, 270):
+        width, height = height, width
+    rate = stream.average_rate or stream.base_rate or stream.guessed_rate
+    return MediaInfo(
+        duration_s=duration_s,
+        width=width,
+        height=height,
+        fps=float(rate) if rate else 0.0,
+        video_codec=stream.codec_context.name,
+        has_audio=audio is not None,
+        audio_codec=audio.codec_context.name if audio is not None else None,
+        rotation=rotation,
+        container=container.format.name,
+    )
 
 
 def picture(source: str | Path, at_s: float, width: int | None = None) -> bytes:

@@ -118,6 +118,7 @@ def instant_catalog(
     environment = {
         **cloud.environment,
         PREFIX + "HOME": str(home),
+        "DAGSTER_HOME": str(home),
         PREFIX + "CATALOG": str(home / "catalog.yaml"),
         **({PREFIX + "DATABASE_URL": database_url} if database_url else {}),
         **{PREFIX + key: value for key, value in (pace or {}).items()},

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from translation_pipeline.benchmarks.instant_catalog import InstantCatalog
 from translation_pipeline.providers.requests import TRANSLATION
+
+if TYPE_CHECKING:  # the processes that are measured make no catalog, nor load what that needs
+    from translation_pipeline.benchmarks.instant_catalog import InstantCatalog
 
 POLL_INTERVAL_S = 10.0
 PROCESSES_AT_ONCE = 10

@@ -1,8 +1,9 @@
 """One run of the product in a process of its own, as Dagster's launcher starts it.
 
-`python -m translation_pipeline.benchmarks.one_dagster_run box|translate_catalog`, with the
-environment of an instant catalog and its DAGSTER_HOME. `box` materializes every cell of
-`translated_videos` by one run. Prints what the whole process used, loading included.
+`python -m translation_pipeline.benchmarks.one_dagster_run box|translate_catalog|cell [KEY]`, with
+the environment of an instant catalog and its DAGSTER_HOME. `box` materializes every cell of
+`translated_videos` by one run, `cell` the one with this partition key. Prints what the whole
+process used, loading included.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-BOX, TRANSLATE_CATALOG = "box", "translate_catalog"
+BOX, TRANSLATE_CATALOG, CELL = "box", "translate_catalog", "cell"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -23,23 +24,19 @@ def main(arguments: Sequence[str]) -> None:
     import dagster as dg
 
     from translation_pipeline.definitions import defs
-    from translation_pipeline.defs.partitions import add_titles
-    from translation_pipeline.pipeline import Pipeline
-    from translation_pipeline.settings import Settings
     from translation_pipeline.stages.cells import TRANSLATED_VIDEOS
 
     logging.disable(logging.CRITICAL)
     started = time.monotonic()
-    pipeline = Pipeline.from_settings(Settings.from_environment())
+    way, *keys = arguments
     options: dict[str, Any] = {}
     job = defs.resolve_job_def(TRANSLATE_CATALOG)
-    if arguments[0] == BOX:
-        job = defs.resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.get() as instance:
-        add_titles(instance, pipeline.catalog, pipeline.inventory.titles())
-        if arguments[0] == BOX:
-            cells = defs.resolve_assets_def(TRANSLATED_VIDEOS).partitions_def
-            keys = cells.get_partition_keys(dynamic_partitions_store=instance) if cells else []
+        if way != TRANSLATE_CATALOG:
+            job = defs.resolve_implicit_global_asset_job_def()
+            partitions = defs.resolve_assets_def(TRANSLATED_VIDEOS).partitions_def
+            if partitions is not None and not keys:
+                keys = list(partitions.get_partition_keys(dynamic_partitions_store=instance))
             options = {
                 "asset_selection": [dg.AssetKey(TRANSLATED_VIDEOS)],
                 "tags": {
@@ -48,13 +45,11 @@ def main(arguments: Sequence[str]) -> None:
                 },
             }
         result = job.execute_in_process(instance=instance, **options)
-    delivered = [wanted for wanted, _ in pipeline.inventory.wanted() if wanted.delivered_at]
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(
         json.dumps(
             {
                 "success": result.success,
-                "cells": len(delivered),
                 "cpu_s": round(used.ru_utime + used.ru_stime, 2),
                 "peak_memory_mb": round(used.ru_maxrss / 1024, 1),
                 "wall_s": round(time.monotonic() - started, 1),

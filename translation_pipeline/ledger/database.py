@@ -6,7 +6,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -21,6 +21,7 @@ from translation_pipeline.ledger.migrations import migrate
 SCHEMA = "translation_pipeline"  # keeps the ledger apart from Dagster's tables
 BUSY_TIMEOUT_MS = 30_000
 TAKE_LOCK = text("SELECT pg_advisory_xact_lock(727021)")  # any number that is ours alone
+CHUNK = 500  # values in one IN (…), well below every database's limit of parameters
 PATIENCE_S = 300.0  # for a database that restarts
 LONGEST_PAUSE_S = 5.0
 # PostgreSQL's codes for a transaction that was broken off and may simply be made again:
@@ -98,6 +99,13 @@ def one_transaction(method: Callable[P, T]) -> Callable[P, T]:
             pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
 
     return patiently
+
+
+def chunked(values: Collection[T]) -> Iterator[list[T]]:
+    """The values in pieces that fit a statement."""
+    ordered = list(values)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
 
 
 def _passes(error: DBAPIError) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from translation_pipeline.ledger.database import Database, one_transaction
+from translation_pipeline.ledger.database import Database, chunked, one_transaction
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import (
     Base,
@@ -116,9 +116,13 @@ class Inventory:
     def want(self, wishes: Collection[Wanted]) -> None:
         """Enter wishes. One whose job changed is no longer delivered; others stay as they are."""
         with self.database.write() as session:
+            known = {
+                _key(row): row
+                for titles in chunked({wish.title for wish in wishes})
+                for row in session.scalars(select(Wanted).where(Wanted.title.in_(titles)))
+            }
             for wish in wishes:
-                key = (wish.title, wish.video, wish.kind, wish.language)
-                present = session.get(Wanted, key)
+                present = known.get(_key(wish))
                 if present is None:
                     session.add(wish)
                     continue
@@ -128,12 +132,33 @@ class Inventory:
                 present.output_bucket, present.output_key = wish.output_bucket, wish.output_key
 
     @one_transaction
-    def delivered(self, wish: Wanted, facts: Mapping[str, Any]) -> None:
-        """The output is at its place and was checked; `facts` is what the check found."""
+    def wanted_by(self, job_ids: Collection[str]) -> dict[str, list[Wanted]]:
+        """Every video and language that these jobs are the answers for, by job."""
+        found: dict[str, list[Wanted]] = {job_id: [] for job_id in job_ids}
+        with self.database.read() as session:
+            for chunk in chunked(job_ids):
+                for row in session.scalars(select(Wanted).where(Wanted.job_id.in_(chunk))):
+                    found[row.job_id or ""].append(row)
+        return found
+
+    @one_transaction
+    def delivered(self, found: Collection[tuple[Wanted, Mapping[str, Any]]]) -> None:
+        """The outputs are at their places and were checked, with what the check found of each;
+        unless others took their places meanwhile."""
         with self.database.write() as session:
-            row = session.get(Wanted, (wish.title, wish.video, wish.kind, wish.language))
-            if row is not None and row.job_id == wish.job_id:
-                row.delivered_at, row.facts = self._now(), dict(facts)
+            for wish, facts in found:
+                session.execute(
+                    update(Wanted)
+                    .where(
+                        Wanted.title == wish.title,
+                        Wanted.video == wish.video,
+                        Wanted.kind == wish.kind,
+                        Wanted.language == wish.language,
+                        Wanted.job_id == wish.job_id,
+                    )
+                    .values(delivered_at=self._now(), facts=dict(facts))
+                    .execution_options(synchronize_session=False)
+                )
 
     @one_transaction
     def note_facts(self, found: Collection[tuple[Wanted, Mapping[str, Any]]]) -> None:
@@ -168,3 +193,7 @@ class Inventory:
             query = query.where(column.in_(titles))
         with self.database.read() as session:
             return list(session.scalars(query))
+
+
+def _key(wish: Wanted) -> tuple[str, str, str, str]:
+    return wish.title, wish.video, wish.kind, wish.language

@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 
 from translation_pipeline.errors import BudgetExceeded, LedgerError
 from translation_pipeline.ledger import budget
-from translation_pipeline.ledger.database import Database, one_transaction
+from translation_pipeline.ledger.database import Database, chunked, one_transaction
 from translation_pipeline.ledger.identity import client_token, user_data
 from translation_pipeline.ledger.jobs import Applied, Change, OpenJob, PlannedJob
-from translation_pipeline.ledger.models import Attempt, Event, Job, Reservation, Wanted
+from translation_pipeline.ledger.models import Attempt, Event, Job, Reservation
 from translation_pipeline.ledger.states import LEGAL, OPEN, SETTLED, JobState
 from translation_pipeline.providers.requests import request_to_json
 
-ID_CHUNK = 500  # ids in one IN (…), well below every database's limit of parameters
 LEASE_S = 60.0  # after so long without a sign of life a claim is void
 _NOT_BEGUN = {JobState.PLANNED.value, JobState.FAILED.value, JobState.ABANDONED.value}
 WORKABLE = OPEN - {JobState.PLANNED}  # a planned job waits for its money first
@@ -75,8 +74,10 @@ class Ledger:
             jobs = [job for job in _load(session, job_ids) if job.state == JobState.PLANNED]
             now = self.now()
             budget.check_caps(session, jobs, caps, run_id, now)
+            earlier = _reservations(session, [job.id for job in jobs])
             for job in jobs:
-                session.merge(_held(job, run_id, now))
+                held = _held(job, run_id, now)
+                (session.merge if job.id in earlier else session.add)(held)
                 session.add(self._move(job, JobState.RESERVED, run_id, "money set aside"))
             return len(jobs)
 
@@ -157,14 +158,18 @@ class Ledger:
         """
         begun = {}
         with self.database.write() as session:
-            for job in self._lock(session, job_ids):
+            jobs = self._lock(session, job_ids)
+            reserved, attempts = _reservations(session, job_ids), _attempts(session, job_ids)
+            for job in jobs:
                 taken_over = owner is not None and job.owner != owner
                 if taken_over or job.state == JobState.INTENT:
                     continue
-                if session.get(Reservation, job.id) is None:
+                if job.id not in reserved:
                     raise LedgerError(f"Job {job.id} has no reservation; it must not be sent.")
                 session.add(self._move(job, JobState.INTENT, run_id, f"attempt {job.attempt}"))
-                begun[job.id] = self._attempt_of(session, job)
+                # One that was begun before keeps its token.
+                begun[job.id] = attempts.get((job.id, job.attempt)) or self._attempt(job)
+                session.add(begun[job.id])
         return begun
 
     @one_transaction
@@ -187,8 +192,12 @@ class Ledger:
         """
         by_id = {change.job_id: change for change in changes}
         applied = Applied([], {})
+        sent = [change.job_id for change in changes if change.remote_id is not None]
+        settled = [change.job_id for change in changes if change.state in SETTLED]
         with self.database.write() as session:
-            for job in self._lock(session, list(by_id)):
+            jobs = self._lock(session, list(by_id))
+            attempts, reserved = _attempts(session, sent), _reservations(session, settled)
+            for job in jobs:
                 change = by_id.pop(job.id)
                 try:
                     if owner is not None and job.owner != owner:
@@ -197,7 +206,8 @@ class Ledger:
                 except LedgerError as error:
                     applied.refused[job.id] = error
                     continue
-                self._take_along(session, job, change)
+                attempt = attempts.get((job.id, job.attempt))
+                self._take_along(job, change, attempt, reserved.get(job.id))
                 applied.jobs.append(_open_job(job))
         for job_id in by_id:
             applied.refused[job_id] = LedgerError(f"There is no job {job_id} in the ledger.")
@@ -277,12 +287,6 @@ class Ledger:
             query = select(Event).where(Event.job_id == job_id).order_by(Event.id)
             return list(session.scalars(query))
 
-    @one_transaction
-    def wanted_by(self, job_id: str) -> list[Wanted]:
-        """Every video and language that this job is the answer for."""
-        with self.database.read() as session:
-            return list(session.scalars(select(Wanted).where(Wanted.job_id == job_id)))
-
     def _row(self, job: PlannedJob) -> Job:
         return Job(
             id=job.id,
@@ -302,35 +306,30 @@ class Ledger:
             created_at=self.now(),
         )
 
-    def _attempt_of(self, session: Session, job: Job) -> Attempt:
-        """The current attempt: the one that was begun before (it keeps its token), or a new one."""
-        attempt = session.get(Attempt, (job.id, job.attempt))
-        if attempt is None:
-            attempt = Attempt(
-                job_id=job.id,
-                number=job.attempt,
-                client_token=client_token(job.id, job.attempt),
-                user_data=user_data(job.id, job.attempt),
-                intent_at=self.now(),
-            )
-            session.add(attempt)
-        return attempt
+    def _attempt(self, job: Job) -> Attempt:
+        return Attempt(
+            job_id=job.id,
+            number=job.attempt,
+            client_token=client_token(job.id, job.attempt),
+            user_data=user_data(job.id, job.attempt),
+            intent_at=self.now(),
+        )
 
-    def _take_along(self, session: Session, job: Job, change: Change) -> None:
+    def _take_along(
+        self, job: Job, change: Change, attempt: Attempt | None, reservation: Reservation | None
+    ) -> None:
         """Everything but the state that a change brings."""
         job.reason = change.reason
         if change.result is not None:
             job.result = change.result
         if change.remote_id is not None:
             job.remote_id, job.submitted_at = change.remote_id, self.now()
-            attempt = session.get(Attempt, (job.id, job.attempt))
             if attempt is not None:
                 attempt.remote_id = change.remote_id
         if change.state is JobState.FINISHED:
             job.finished_at = self.now()
         if change.state in SETTLED:
             job.owner = job.owner_until = None
-            reservation = session.get(Reservation, job.id)
             if reservation is not None:
                 # What the service finished is billed, whatever its output is worth.
                 billed = job.finished_at is not None
@@ -421,6 +420,23 @@ def _chunks(ids: Collection[str] | None) -> Iterable[list[str] | None]:
     if ids is None:
         yield None
         return
-    ordered = list(ids)
-    for start in range(0, len(ordered), ID_CHUNK):
-        yield ordered[start : start + ID_CHUNK]
+    yield from chunked(ids)
+
+
+def _reservations(session: Session, job_ids: Collection[str]) -> dict[str, Reservation]:
+    query = select(Reservation)
+    return {
+        row.job_id: row
+        for chunk in chunked(job_ids)
+        for row in session.scalars(query.where(Reservation.job_id.in_(chunk)))
+    }
+
+
+def _attempts(session: Session, job_ids: Collection[str]) -> dict[tuple[str, int], Attempt]:
+    """By job and number."""
+    query = select(Attempt)
+    return {
+        (row.job_id, row.number): row
+        for chunk in chunked(job_ids)
+        for row in session.scalars(query.where(Attempt.job_id.in_(chunk)))
+    }

@@ -17,7 +17,6 @@ from typing import Protocol
 from translation_pipeline.errors import (
     AccessRefused,
     BucketUnusable,
-    LedgerError,
     OutputMissing,
     OutputRefused,
     ProviderError,
@@ -37,7 +36,7 @@ from translation_pipeline.providers.base import Provider
 from translation_pipeline.settings import Pace
 
 HEARTBEATS_PER_LEASE = 3
-CHECKS_AT_ONCE = 8
+CHECKED_TOGETHER = 32  # outputs; what is found of them is one transaction
 OUTPUT_GRACE_S = 60.0  # for an output to appear after the service said that it is done
 LOOK_AGAIN_S = 1.0
 IDLE_S = 0.5  # between looks at what is to be submitted
@@ -52,8 +51,8 @@ class Delivery(Protocol):
     def output_exists(self, job: Job) -> bool:
         """Whether the job's own output object is there."""
 
-    def deliver(self, job: Job) -> None:
-        """Check the output and hand it to whoever wants it; raises `OutputRefused`."""
+    def deliver(self, jobs: Sequence[Job]) -> Mapping[str, OutputRefused | StorageError]:
+        """Check outputs and hand them to whoever wants them; returns what is wrong, by job."""
 
 
 @dataclass
@@ -218,47 +217,47 @@ class Runner:
             self._forget(job.id)
         await asyncio.to_thread(self._ledger.release, self._owner, [job.id for job in unmoved])
         if changes:
-            applied = await asyncio.to_thread(
-                self._ledger.apply, changes, self._run_id, self._owner
-            )
-            for job in applied.jobs:
-                self._note(job)
-            for job_id in applied.refused:
-                self._forget(job_id)
+            await self._apply(changes)
 
     async def _deliver_loop(self) -> None:
-        working: dict[str, asyncio.Task[None]] = {}
-        while not self._over.is_set() or working:
-            waiting = [
-                job for job in self._mine[JobState.FINISHED].values() if job.id not in working
+        while not self._over.is_set():
+            now_s = time.monotonic()
+            due = [
+                job
+                for job in self._mine[JobState.FINISHED].values()
+                if self._next_look.get(job.id, 0.0) <= now_s
             ]
-            for job in waiting[: CHECKS_AT_ONCE - len(working)]:
-                if not self._over.is_set():
-                    working[job.id] = asyncio.create_task(self._deliver(job))
-            if working:
-                await asyncio.wait(working.values(), return_when=asyncio.FIRST_COMPLETED)
-                for job_id in [job_id for job_id, task in working.items() if task.done()]:
-                    working.pop(job_id).result()
+            if due:
+                await self._deliver([job.id for job in due[:CHECKED_TOGETHER]])
             else:
                 await self._pause(0.2)
 
-    async def _deliver(self, job: OpenJob) -> None:
-        (row,) = await asyncio.to_thread(self._ledger.jobs, [job.id])
-        change = Change(job.id, JobState.VERIFIED, "its output is what was asked for")
-        try:
-            await asyncio.to_thread(self._delivery.deliver, row)
-        except (AccessRefused, BucketUnusable) as error:
-            self.stop(f"OSS refuses access: {error} No output was lost.")
-            return  # it stays finished; a later run looks at it
-        except (OutputRefused, StorageError) as error:
-            if self._may_mend_itself(error, row):
-                await self._pause(LOOK_AGAIN_S)
-                return  # it stays finished and is looked at again
-            change = Change(job.id, JobState.FAILED, str(error), reason=str(error))
-        try:
-            self._note(await self._recorder.record(change))
-        except LedgerError:
-            self._forget(job.id)
+    async def _deliver(self, job_ids: Sequence[str]) -> None:
+        rows = await asyncio.to_thread(self._ledger.jobs, job_ids)
+        refused = await asyncio.to_thread(self._delivery.deliver, rows)
+        changes = []
+        for row in rows:
+            error = refused.get(row.id)
+            if error is None:
+                words = "its output is what was asked for"
+                changes.append(Change(row.id, JobState.VERIFIED, words))
+            elif isinstance(error, AccessRefused | BucketUnusable):
+                # It stays finished; a later run looks at it.
+                self.stop(f"OSS refuses access: {error} No output was lost.")
+            elif self._may_mend_itself(error, row):
+                self._next_look[row.id] = time.monotonic() + LOOK_AGAIN_S
+            else:
+                changes.append(Change(row.id, JobState.FAILED, str(error), reason=str(error)))
+        if changes:
+            await self._apply(changes)
+
+    async def _apply(self, changes: Sequence[Change]) -> None:
+        """Take steps, and let jobs go that somebody else took over."""
+        applied = await asyncio.to_thread(self._ledger.apply, changes, self._run_id, self._owner)
+        for job in applied.jobs:
+            self._note(job)
+        for job_id in applied.refused:
+            self._forget(job_id)
 
     def _may_mend_itself(self, error: OutputRefused | StorageError, row: Job) -> bool:
         """OSS is away, or the output is late: services say "done" before it can be read."""
@@ -299,6 +298,8 @@ class Runner:
 
     def _note(self, job: OpenJob) -> None:
         """A job changed: keep it, or count its end and let it go."""
+        if job.state is JobState.FINISHED:
+            self._next_look.pop(job.id, None)  # its output is due at once
         counter = _ENDS.get(job.state)
         if counter is None:
             self._keep(job)

@@ -87,8 +87,15 @@ class Submitter:
         if not jobs:
             return sent
         rows = {row.id: row for row in await asyncio.to_thread(self._ledger.jobs, _ids(jobs))}
-        checked = await asyncio.gather(*(self._preflight(job, rows[job.id], sent) for job in jobs))
-        good = [job for job in checked if job is not None]
+        by_source: dict[tuple[str, str], list[OpenJob]] = defaultdict(list)
+        for job in jobs:
+            row = rows[job.id]
+            source = request_from_json(row.request).video
+            by_source[source.to_oss(), row.source_etag].append(job)
+        checked = await asyncio.gather(
+            *(self._preflight(group, rows[group[0].id], sent) for group in by_source.values())
+        )
+        good = [job for group in checked for job in group]
         attempts = await asyncio.to_thread(
             self._ledger.begin_attempts, _ids(good), self._run_id, self._owner
         )
@@ -173,19 +180,21 @@ class Submitter:
         reason = words if state is JobState.FAILED else None
         await self._note(Change(job.id, state, words, reason=reason), job, sent)
 
-    async def _preflight(self, job: OpenJob, row: Job, sent: Sent) -> OpenJob | None:
+    async def _preflight(self, jobs: list[OpenJob], row: Job, sent: Sent) -> list[OpenJob]:
+        """Jobs of one source that may be sent; `row` is any of theirs."""
         try:
             await asyncio.to_thread(self._delivery.preflight, row)
         except StorageAway:
-            return None  # the job stays reserved and is sent later
+            return []  # they stay reserved and are sent later
         except (AccessRefused, BucketUnusable) as error:
             sent.stopped_by = f"OSS refuses access: {error} No job was lost."
-            return None
+            return []
         except (CallRefused, StorageError) as error:
             words = f"Not sent: {error}"
-            await self._note(Change(job.id, JobState.FAILED, words, reason=words), job, sent)
-            return None
-        return job
+            for job in jobs:
+                await self._note(Change(job.id, JobState.FAILED, words, reason=words), job, sent)
+            return []
+        return jobs
 
     async def _send(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from translation_pipeline.captions.formats import compose_webvtt
@@ -16,9 +17,11 @@ from translation_pipeline.errors import (
     BucketUnusable,
     CallRefused,
     CaptionsUnreadable,
+    ObjectMissing,
     OutputMissing,
     OutputRefused,
     ProviderError,
+    StorageError,
 )
 from translation_pipeline.ledger.identity import short_id
 from translation_pipeline.ledger.ledger import utc_now
@@ -36,6 +39,7 @@ from translation_pipeline.stages.wanted import EXTRACTED
 from translation_pipeline.storage import ObjectHead
 
 DURATION_TOLERANCE = 0.02  # share of the source's duration
+CHECKS_AT_ONCE = 8
 SIDECARS = (".srt", ".vtt")
 
 
@@ -64,8 +68,29 @@ class OutputDelivery:
         """Whether the job's own output object is there."""
         return self._pipeline.storage.head(request_from_json(job.request).output) is not None
 
-    def deliver(self, job: Job) -> None:
-        """Check the output, copy it to every place that wants it, and note what was found."""
+    def deliver(self, jobs: Sequence[Job]) -> dict[str, OutputRefused | StorageError]:
+        """Check outputs, copy them to every place that wants them, and note what was found.
+
+        Returns what is wrong, by job; nothing is noted of these.
+        """
+        wanted = self._pipeline.inventory.wanted_by([job.id for job in jobs])
+        refused: dict[str, OutputRefused | StorageError] = {}
+
+        def check(job: Job) -> list[tuple[Wanted, dict[str, Any]]]:
+            try:
+                facts = self._delivered(job, wanted[job.id])
+            except (OutputRefused, StorageError) as error:
+                refused[job.id] = error
+                return []
+            return [(row, facts) for row in wanted[job.id]]
+
+        with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
+            found = [one for rows in threads.map(check, jobs) for one in rows]
+        self._pipeline.inventory.delivered(found)
+        return refused
+
+    def _delivered(self, job: Job, wanted: list[Wanted]) -> dict[str, Any]:
+        """What was found of an output that is at its places now."""
         request = request_from_json(job.request)
         head = self._pipeline.storage.head(request.output)
         if head is None and isinstance(request, TranslationRequest):
@@ -78,23 +103,26 @@ class OutputDelivery:
             raise OutputRefused(
                 f"The service reported success, but {request.output.to_oss()} is empty."
             )
-        wanted = self._pipeline.ledger.wanted_by(job.id)
         if isinstance(request, ExtractionRequest):
             facts = self._extracted(job, request, head, wanted)
         else:
             facts = self._translated(job, request, head)
         for row in wanted:
             self._copy(request.output, row)
-            self._pipeline.inventory.delivered(row, facts)
+        return facts
 
     def catch_up(self, job_ids: Collection[str]) -> None:
-        """Hand out outputs that were paid for earlier and are wanted at a new place by now."""
+        """Hand out outputs that were paid for earlier and are wanted at a new place by now.
+
+        Raises what is wrong with the first of them, when the others are at their places.
+        """
         jobs = self._pipeline.ledger.jobs(job_ids)
-        for job in jobs:
-            if job.state == JobState.VERIFIED.value and any(
-                row.delivered_at is None for row in self._pipeline.ledger.wanted_by(job.id)
-            ):
-                self.deliver(job)
+        done = [job for job in jobs if job.state == JobState.VERIFIED.value]
+        wanted = self._pipeline.inventory.wanted_by([job.id for job in done])
+        for error in self.deliver(
+            [job for job in done if any(row.delivered_at is None for row in wanted[job.id])]
+        ).values():
+            raise error
 
     def _extracted(
         self, job: Job, request: ExtractionRequest, head: ObjectHead, wanted: list[Wanted]
@@ -146,14 +174,13 @@ class OutputDelivery:
             )
         if not facts.has_audio and self._source_has_audio(job):
             raise OutputRefused("The output has no sound, its source has.")
-        self._fetch_captions(job, request)
         return {
             "size": head.size,
             "duration_s": round(facts.duration_s, 3),
             "width": facts.width,
             "height": facts.height,
             "has_audio": facts.has_audio,
-            "cues": self._sidecar_cues(request.output),
+            "cues": self._caption_count(job, request),
             "to_fix": self._fetch_captions_to_fix(job, request),
         }
 
@@ -168,11 +195,15 @@ class OutputDelivery:
             return None
         return self._pipeline.storage.head(request.output)
 
-    def _fetch_captions(self, job: Job, request: TranslationRequest) -> None:
+    def _captions(self, job: Job, request: TranslationRequest) -> bytes | None:
         """The translated SRT beside the output: some services only tell where they put it."""
         sidecar = sidecar_of(request.output)
-        if self._pipeline.storage.head(sidecar) is None:
-            self._copied(self._told(job, request).captions, sidecar)
+        try:
+            return self._pipeline.storage.get(sidecar)
+        except ObjectMissing:
+            if not self._copied(self._told(job, request).captions, sidecar):
+                return None
+        return self._pipeline.storage.get(sidecar)
 
     def _fetch_captions_to_fix(self, job: Job, request: TranslationRequest) -> str | None:
         """What a correction starts from, where the rule keeps it; its oss:// address."""
@@ -212,16 +243,17 @@ class OutputDelivery:
         video = self._pipeline.inventory.video(job.title, job.video)
         return video is not None and bool(video.has_audio)
 
-    def _sidecar_cues(self, output: ObjectAddress) -> int | None:
-        """Cues of the SRT beside the video; None where the service keeps none there."""
-        sidecar = sidecar_of(output)
-        if self._pipeline.storage.head(sidecar) is None:
+    def _caption_count(self, job: Job, request: TranslationRequest) -> int | None:
+        """Cues of the SRT beside the video; None where the service made none."""
+        data = self._captions(job, request)
+        if data is None:
             return None
         try:
-            cues = parse_srt(self._pipeline.storage.get(sidecar)).cues
+            cues = parse_srt(data).cues
         except CaptionsUnreadable as error:
             raise OutputRefused(f"The captions beside the output are unusable: {error}") from error
-        self._pipeline.storage.put(sidecar_of(output, ".vtt"), compose_webvtt(cues).encode())
+        beside = sidecar_of(request.output, ".vtt")
+        self._pipeline.storage.put(beside, compose_webvtt(cues).encode())
         return len(cues)
 
     def _copy(self, output: ObjectAddress, row: Wanted) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +18,7 @@ from translation_pipeline.captions.srt import parse_srt
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.listing import rule_of
 from translation_pipeline.errors import CaptionsUnreadable, StorageError
-from translation_pipeline.ledger.models import Job, Wanted
+from translation_pipeline.ledger.models import Job, Video, Wanted
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.requests import (
     TRANSLATION,
@@ -48,10 +48,14 @@ def inspect_outputs(pipeline: Pipeline, titles: Collection[str] | None = None) -
     ]
     if not due:
         return 0
+    sources = {
+        (video.title, video.video): video
+        for video in pipeline.inventory.videos({wanted.title for wanted, _ in due})
+    }
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
         for start in range(0, len(due), KEPT_TOGETHER):
             some = due[start : start + KEPT_TOGETHER]
-            found = threads.map(lambda pair: _inspect(pipeline, *pair), some)
+            found = threads.map(lambda pair: _inspect(pipeline, sources, *pair), some)
             pipeline.inventory.note_facts([one for one in found if one is not None])
     return len(due)
 
@@ -79,14 +83,16 @@ def _is_chosen(job_id: str, share: float) -> bool:
     return number < share * _SHARES
 
 
-def _inspect(pipeline: Pipeline, wanted: Wanted, job: Job) -> tuple[Wanted, dict[str, Any]] | None:
+def _inspect(
+    pipeline: Pipeline, sources: Mapping[tuple[str, str], Video], wanted: Wanted, job: Job
+) -> tuple[Wanted, dict[str, Any]] | None:
     """The facts to add; None while OSS does not show what is needed."""
     from translation_pipeline import media  # late: whoever only plans loads no media engine
     from translation_pipeline.verification.recogniser import installed_recogniser
     from translation_pipeline.verification.verify import verify_output
 
     request = request_from_json(job.request)
-    video = pipeline.inventory.video(wanted.title, wanted.video)
+    video = sources.get((wanted.title, wanted.video))
     rule = rule_of(pipeline.catalog, video) if video is not None else None
     if not isinstance(request, TranslationRequest) or video is None or rule is None:
         return None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 
 import av
 import numpy as np
@@ -16,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from translation_pipeline.media import UnreadableVideo, opened_video
+from translation_pipeline.media import UnreadableVideo
 from translation_pipeline.verification.findings import clock
 
 Luma = NDArray[np.uint8]
@@ -105,13 +103,6 @@ class FrameReader:
         luma = frame.reformat(width=width, height=height, format="gray").to_ndarray()
         turned = np.rot90(luma, round(frame.rotation / 90) % 4)
         return np.ascontiguousarray(turned, np.uint8)
-
-
-@contextmanager
-def frame_reader(video: str | Path, size: tuple[int, int], name: str) -> Iterator[FrameReader]:
-    """Raises `UnreadableVideo`."""
-    with opened_video(video) as (container, stream):
-        yield FrameReader(container, stream, size, name)
 
 
 def working_size(width: int, height: int) -> tuple[int, int]:

@@ -9,10 +9,10 @@ from statistics import median
 from typing import Any, Final, Literal, TypeAlias
 
 from translation_pipeline.captions.cue import Cue
-from translation_pipeline.media import picture, probe
+from translation_pipeline.media import info_of, opened_video, picture
 from translation_pipeline.verification.areas import LOWER_PART, Area, area_of_region
 from translation_pipeline.verification.findings import Checked, FindingName, OutputFinding, clock
-from translation_pipeline.verification.frames import FrameReader, frame_reader, working_size
+from translation_pipeline.verification.frames import FrameReader, working_size
 from translation_pipeline.verification.glyphs import check_glyphs
 from translation_pipeline.verification.look import SceneLook, look_at
 from translation_pipeline.verification.moments import Scene, chosen_scenes
@@ -82,7 +82,6 @@ def verify_output(
     Raises:
         UnreadableVideo: one of the two does not open or decode.
     """
-    source_info, output_info = probe(source), probe(output)
     asked = _Asked(
         source_cues=tuple(source_cues) or _unknown_text(target_cues),
         target_cues=tuple(target_cues),
@@ -91,16 +90,19 @@ def verify_output(
         burn_in=burn_in,
         region=caption_region,
     )
-    size = working_size(source_info.width, source_info.height)
-    duration_s = min(source_info.duration_s, output_info.duration_s)
-    with (
-        frame_reader(source, size, "The source") as from_source,
-        frame_reader(output, size, "The output") as from_output,
-    ):
-        timing = check_timing(
-            Timing.of(source_info, from_source.stream), Timing.of(output_info, from_output.stream)
-        )
-        looks = _looks(asked, from_source, from_output, duration_s)
+    with opened_video(source) as opened_source:
+        source_info = info_of(*opened_source, source)
+        size = working_size(source_info.width, source_info.height)
+        with opened_video(output) as opened_output:
+            output_info = info_of(*opened_output, output)
+            from_source = FrameReader(*opened_source, size, "The source")
+            from_output = FrameReader(*opened_output, size, "The output")
+            timing = check_timing(
+                Timing.of(source_info, from_source.stream),
+                Timing.of(output_info, from_output.stream),
+            )
+            duration_s = min(source_info.duration_s, output_info.duration_s)
+            looks = _looks(asked, from_source, from_output, duration_s)
     sound = SoundCheck(
         source, output, asked.target_cues, target_language, speech, recogniser, duration_s
     ).run(source_has_sound=source_info.has_audio, output_has_sound=output_info.has_audio)

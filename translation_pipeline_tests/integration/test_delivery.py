@@ -64,6 +64,12 @@ def sent(shop: Product) -> Job:
     return job
 
 
+def deliver(shop: Product, job: Job) -> None:
+    """Raises what is wrong with the output."""
+    for error in OutputDelivery(shop.pipeline).deliver([job]).values():
+        raise error
+
+
 def tell(shop: Product, outputs: RemoteOutputs | Exception) -> None:
     providers: Any = shop.pipeline.providers
     providers["ims"] = Telling(providers["ims"], outputs)
@@ -80,7 +86,7 @@ def test_captions_that_lie_elsewhere_are_brought_beside_the_video(shop: Product)
     shop.pipeline.storage.delete(sidecar_of(output))
     url = elsewhere(shop, "service/own/pt.srt", GOOD_SRT)
     tell(shop, RemoteOutputs(captions=url + "?Expires=1&Signature=x"))
-    OutputDelivery(shop.pipeline).deliver(job)
+    deliver(shop, job)
     assert shop.pipeline.storage.get(sidecar_of(output)) == GOOD_SRT
     assert b"Good morning." in shop.pipeline.storage.get(sidecar_of(output, ".vtt"))
     assert asyncio.run(work.work(shop.pipeline, "run-2")).verified == 1
@@ -92,7 +98,7 @@ def test_a_video_that_lies_elsewhere_is_brought_to_its_place(shop: Product) -> N
     made = shop.pipeline.storage.get(output)
     shop.pipeline.storage.delete(output)
     tell(shop, RemoteOutputs(video=elsewhere(shop, "service/own/pt.mp4", made)))
-    OutputDelivery(shop.pipeline).deliver(job)
+    deliver(shop, job)
     assert shop.pipeline.storage.get(output) == made
 
 
@@ -101,7 +107,7 @@ def test_a_language_that_the_service_left_out_is_said_at_once(shop: Product) -> 
     shop.pipeline.storage.delete(request_from_json(job.request).output)
     tell(shop, RemoteOutputs(has_language=False))
     with pytest.raises(OutputRefused, match="its result lacks pt"):
-        OutputDelivery(shop.pipeline).deliver(job)
+        deliver(shop, job)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +125,4 @@ def test_what_cannot_be_found_is_missing(shop: Product, outputs: RemoteOutputs |
     shop.pipeline.storage.delete(request_from_json(job.request).output)
     tell(shop, outputs)
     with pytest.raises(OutputMissing):
-        OutputDelivery(shop.pipeline).deliver(job)
+        deliver(shop, job)

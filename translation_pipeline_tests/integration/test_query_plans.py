@@ -9,6 +9,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 
 from translation_pipeline.ledger.database import Database
+from translation_pipeline.ledger.inventory import Inventory
 from translation_pipeline.ledger.jobs import Change
 from translation_pipeline.ledger.ledger import Ledger
 from translation_pipeline.ledger.states import JobState
@@ -58,7 +59,7 @@ def test_no_step_of_a_round_scans_the_jobs(full_ledger: Ledger) -> None:
     full_ledger.unsettled()
     changes = [Change(job.id, JobState.FINISHED, "done") for job in claimed[:50]]
     full_ledger.apply(changes, "run", owner="me")
-    full_ledger.wanted_by(claimed[0].id)
+    Inventory(full_ledger.database).wanted_by([claimed[0].id])
     throttle = Throttle(full_ledger.database, "ims", "default", calls_per_s=10, jobs_in_flight=1000)
     throttle.take(10)
     full_ledger.release("me")
