@@ -6,6 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,21 +42,28 @@ def postgresql_url() -> Iterator[str]:
             server.cleanup()
 
 
-@pytest.fixture
-def empty_postgresql_url(postgresql_url: str) -> Iterator[str]:
-    """A database of its own for one test."""
+@contextmanager
+def empty_database(server_url: str) -> Iterator[str]:
+    """A new database of that PostgreSQL, for the time of a block."""
     admin = create_engine(
-        make_url(postgresql_url).set(drivername="postgresql+psycopg2"),
+        make_url(server_url).set(drivername="postgresql+psycopg2"),
         isolation_level="AUTOCOMMIT",
     )
     name = f"test_{uuid.uuid4().hex[:12]}"
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    url = make_url(postgresql_url).set(drivername="postgresql+psycopg2", database=name)
+    url = make_url(server_url).set(drivername="postgresql+psycopg2", database=name)
     yield url.render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture
+def empty_postgresql_url(postgresql_url: str) -> Iterator[str]:
+    """A database of its own for one test."""
+    with empty_database(postgresql_url) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,7 +6,6 @@ Dagster's GraphQL and from the cloud's account of accepted jobs.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -25,19 +24,18 @@ import imageio_ffmpeg
 import oss2
 import psutil  # type: ignore[import-untyped]
 import pytest
-import requests
 
 from translation_pipeline.captions.srt import Cue, compose_srt
 from translation_pipeline.localcloud.config import DEFAULT_ACCESS_KEYS
 from translation_pipeline.localcloud.control_client import ControlClient
 from translation_pipeline.sample_title import EPISODES
+from translation_pipeline_tests.acceptance.dagster_ui import DagsterUi
 
 START_S = 120.0
 STOP_S = 60.0
 CLIP_S = "8"
 REGION = "cn-shanghai"
 MARK = "TRANSLATION_PIPELINE_TEST_MARK"  # in the environment of every process of a session
-LOCATION = "translation_pipeline"
 JOB = "translate_catalog"
 DIRECT, REVIEW = "the letter", "信 & 春天"
 REVIEWED = [
@@ -53,14 +51,14 @@ titles:
   - match: "direct/{title}/{video}.mp4"
     level: subtitle
     source_language: en
-    target_languages: [LANGUAGES]
+    target_languages: [pt]
     captions: direct
     erase: auto
     burn_in: {style: standard}
   - match: "review/{title}/{video}.mp4"
     level: subtitle
     source_language: en
-    target_languages: [LANGUAGES]
+    target_languages: [pt]
     captions: review
     caption_region: [[0.75, 1], [0, 1]]
     erase: auto
@@ -71,12 +69,11 @@ Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
-class DevSession:
+class DevSession(DagsterUi):
     """A running `translation-pipeline dev`."""
 
     process: subprocess.Popen[str]
     home: Path
-    ui: str
     cloud: str
     mark: str
 
@@ -90,26 +87,6 @@ class DevSession:
         kinds: dict[str, dict[str, int]] = ControlClient(self.cloud).account()["kinds"]
         assert not any(kind["duplicates_by_content"] for kind in kinds.values()), kinds
         return sum(kind["accepted"] for kind in kinds.values())
-
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The data of a GraphQL answer."""
-        answer = requests.post(
-            f"{self.ui}/graphql", json={"query": query, "variables": variables}, timeout=30
-        ).json()
-        assert "errors" not in answer, json.dumps(answer["errors"], indent=1)[:2000]
-        data: dict[str, Any] = answer["data"]
-        return data
-
-    def runs(self, job: str | None = None) -> list[dict[str, Any]]:
-        """Runs, newest first, with status, tags and when they ended."""
-        query = """query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs {
-          results { runId status jobName endTime tags { key value } } } } }"""
-        found: list[dict[str, Any]] = self.ask(query, filter={"pipelineName": job} if job else {})[
-            "runsOrError"
-        ]["results"]
-        for run in found:
-            run["tags"] = {tag["key"]: tag["value"] for tag in run["tags"]}
-        return found
 
     def finished(self, run_id: str, within_s: float = 180) -> str:
         """The status a run ends with."""
@@ -126,18 +103,6 @@ class DevSession:
         status = self.finished(run_id, within_s)
         assert status == "SUCCESS", self.failure(run_id)
 
-    def failure(self, run_id: str) -> str:
-        """What the failed steps of a run said."""
-        query = """query($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
-          __typename ... on ExecutionStepFailureEvent { error { message } }
-          ... on RunFailureEvent { message } } } } }"""
-        events = self.ask(query, id=run_id)["logsForRun"]["events"]
-        return "\n".join(
-            (event.get("error") or event).get("message", "")
-            for event in events
-            if "Failure" in event["__typename"]
-        )
-
     def until(self, look: Callable[[], Found | None], what: str, within_s: float = 120) -> Found:
         """The first thing that `look` finds."""
         deadline = time.monotonic() + within_s
@@ -148,81 +113,6 @@ class DevSession:
             assert self.process.poll() is None, f"dev ended while waiting until {what}"
             time.sleep(0.3)
         raise AssertionError(f"not within {within_s:.0f} s: {what}\n{self._log_tails()}")
-
-    def materialized(self, asset: str) -> set[str]:
-        """The partitions of an asset that are materialized."""
-        query = """query($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) {
-          ... on AssetNode { assetMaterializations { partition } } } }"""
-        node = self.ask(query, key={"path": [asset]})["assetNodeOrError"]
-        return {event["partition"] for event in node["assetMaterializations"]}
-
-    def out_of_date(self, asset: str, partition: str) -> list[str]:
-        """Why the UI calls a partition unsynced; nothing where it does not."""
-        query = """query($key: AssetKeyInput!, $partition: String!) {
-          assetNodeOrError(assetKey: $key) { ... on AssetNode {
-            staleCauses(partition: $partition) { reason } } } }"""
-        node = self.ask(query, key={"path": [asset]}, partition=partition)["assetNodeOrError"]
-        return [cause["reason"] for cause in node["staleCauses"]]
-
-    def checks(self) -> dict[tuple[str, str], str]:
-        """(asset, check) to the status that the UI shows, `PASSED` where it is fine."""
-        query = """{ assetNodes { assetKey { path } assetChecksOrError { ... on AssetChecks {
-          checks { name executionForLatestMaterialization { status evaluation { severity } } }
-        } } } }"""
-        return {
-            (node["assetKey"]["path"][0], check["name"]): (
-                (check["executionForLatestMaterialization"] or {}).get("status", "NEVER RUN")
-            )
-            for node in self.ask(query)["assetNodes"]
-            for check in node["assetChecksOrError"]["checks"]
-        }
-
-    def launch(self, asset: str, partition: str) -> str:
-        """Materialize one partition as the UI's button does; returns the run's id."""
-        query = """mutation($params: ExecutionParams!) {
-          launchPipelineExecution(executionParams: $params) { __typename
-            ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-            ... on RunConfigValidationInvalid { errors { message } } } }"""
-        params = {
-            "selector": {
-                "repositoryLocationName": LOCATION,
-                "repositoryName": "__repository__",
-                "pipelineName": "__ASSET_JOB",
-                "assetSelection": [{"path": [asset]}],
-                "assetCheckSelection": None,
-            },
-            "executionMetadata": {"tags": _partition_tags(partition)},
-        }
-        answer = self.ask(query, params=params)["launchPipelineExecution"]
-        assert answer["__typename"] == "LaunchRunSuccess", answer
-        return str(answer["run"]["runId"])
-
-    def add_title(self, title: str) -> None:
-        """Add a title partition by hand, as the UI's dialogue does."""
-        query = """mutation($repository: RepositorySelector!, $key: String!) {
-          addDynamicPartition(repositorySelector: $repository, partitionsDefName: "title",
-            partitionKey: $key) { __typename } }"""
-        repository = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
-        answer = self.ask(query, repository=repository, key=title)["addDynamicPartition"]
-        assert answer["__typename"] == "AddDynamicPartitionSuccess", answer
-
-    def backfill(self, asset: str, partitions: list[str]) -> str:
-        """Materialize many partitions as the UI's dialogue does; returns the backfill's id."""
-        query = """mutation($params: LaunchBackfillParams!) {
-          launchPartitionBackfill(backfillParams: $params) { __typename
-            ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
-        params = {"assetSelection": [{"path": [asset]}], "partitionNames": partitions}
-        answer = self.ask(query, params=params)["launchPartitionBackfill"]
-        assert answer["__typename"] == "LaunchBackfillSuccess", answer
-        return str(answer["backfillId"])
-
-    def backfilled(self, backfill: str) -> bool:
-        """Whether a backfill is over; insists on its success."""
-        query = """query($id: String!) { partitionBackfillOrError(backfillId: $id) {
-          ... on PartitionBackfill { status } } }"""
-        status: str = self.ask(query, id=backfill)["partitionBackfillOrError"]["status"]
-        assert "FAIL" not in status, status
-        return status == "COMPLETED_SUCCESS"
 
     def stop(self, with_signal: signal.Signals = signal.SIGINT) -> int:
         """Ask it to stop, as Ctrl-C does; returns the exit code."""
@@ -238,15 +128,6 @@ class DevSession:
         return "\n".join(f"{log.name}: {log.read_text('utf-8')[-1500:]}" for log in logs)
 
 
-def _partition_tags(partition: str) -> list[dict[str, str]]:
-    """The tags of a run of one partition; `|` joins the dimensions in their alphabetical order."""
-    tags = {"dagster/partition": partition}
-    if "|" in partition:
-        language, title = partition.split("|")
-        tags |= {"dagster/partition/language": language, "dagster/partition/title": title}
-    return [{"key": key, "value": value} for key, value in tags.items()]
-
-
 def marked_processes(mark: str) -> Iterator[psutil.Process]:
     """All processes of this machine that inherited the mark, zombies excepted."""
     for process in psutil.process_iter():
@@ -259,12 +140,11 @@ def marked_processes(mark: str) -> Iterator[psutil.Process]:
 def dev_session(
     home: Path,
     *options: str,
-    languages: str = "pt",
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[DevSession]:
     """`translation-pipeline dev` in a home of its own, ready to be used."""
     home.mkdir(exist_ok=True)
-    (home / "catalog.yaml").write_text(CATALOG.replace("LANGUAGES", languages), "utf-8")
+    (home / "catalog.yaml").write_text(CATALOG, "utf-8")
     mark = uuid.uuid4().hex
     port = free_port()
     with (home / "dev.err").open("a") as errors:
@@ -299,7 +179,7 @@ def _ready(process: subprocess.Popen[str], home: Path, mark: str) -> DevSession:
         addresses += re.findall(r"http://[0-9.:]+", line)
         if line.startswith("Stop with"):
             ui, cloud = addresses
-            return DevSession(process, home, ui, cloud, mark)
+            return DevSession(ui, process, home, cloud, mark)
     raise AssertionError(f"dev did not start: {(home / 'dev.err').read_text('utf-8')}")
 
 

@@ -1,7 +1,8 @@
 """The product as production runs it: each server a process of its own that can be killed alone.
 
-PostgreSQL, one code server, webserver and daemon, with the files of `deploy/`; a supervisor that
-starts again what died is played by the tests.
+PostgreSQL, one code server, webserver and daemon, with the files of `deploy/`; or SQLite with
+webserver and daemon alone, as the README starts them. A supervisor that starts again what died is
+played by the tests.
 """
 
 from __future__ import annotations
@@ -30,11 +31,25 @@ from translation_pipeline_tests.acceptance.conftest import (
     free_port,
     marked_processes,
 )
-from translation_pipeline_tests.integration.product import Product, product, tiny_video
+from translation_pipeline_tests.integration.product import (
+    CATALOG,
+    Product,
+    product,
+    tiny_video,
+)
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+AT_HOME = ["-h", "127.0.0.1"]
 START_S = 60.0
+# What makes waiting short: how often runs are looked after, and taken from the queue.
+MONITORING = ("poll_interval_seconds: 30", "poll_interval_seconds: 2")
+QUEUE = """
+run_coordinator:
+  module: dagster
+  class: QueuedRunCoordinator
+  config: {dequeue_interval_seconds: 1}
+"""
 
 
 @dataclass
@@ -78,13 +93,13 @@ class Production:
         """Jobs that the cloud accepted; insists that none was paid twice."""
         return self.dev.accepted_jobs()
 
-    def upload(self, titles: Sequence[str], videos: int) -> None:
+    def upload(self, titles: Sequence[str], videos: int, folder: str = "incoming") -> None:
         """Put videos, each of its own content, into titles."""
         content = tiny_video(seconds=1.0)
         for title in titles:
             for number in range(videos):
                 self.product.put(
-                    f"incoming/{title}/e{number}.mp4", content + _free_box(f"{title} {number}")
+                    f"{folder}/{title}/e{number}.mp4", content + _free_box(f"{title} {number}")
                 )
 
     def cells(self, titles: Sequence[str]) -> set[str]:
@@ -100,16 +115,18 @@ class Production:
 @contextmanager
 def production(
     home: Path,
-    database_url: str,
+    database_url: str | None,
     *,
     languages: int,
     job_s: float,
+    catalog: str = CATALOG,
     dagster_yaml: Path = ROOT / "dagster.yaml",
     environment: Mapping[str, str] | None = None,
     servers: Mapping[str, list[str]] | None = None,
 ) -> Iterator[Production]:
     """Everything but Dagster's servers, and `servers`: these are to be started by name.
 
+    Without a database it is SQLite, and there is no server `code`: the others have their own.
     Jobs of the cloud take `job_s`; run monitoring looks every other second.
     """
     _prepare(home, dagster_yaml)
@@ -117,7 +134,7 @@ def production(
     config = LocalCloudConfig(home / "cloud", instant=True, instant_duration_s=(job_s, job_s))
     more = {
         "DAGSTER_HOME": str(home / "dagster"),
-        "DAGSTER_POSTGRES_URL": database_url,
+        "DAGSTER_POSTGRES_URL": database_url or "",
         "DAGSTER_CODE_SERVER_HOST": "127.0.0.1",
         "DAGSTER_CODE_SERVER_PORT": code_port,
         "TRANSLATION_PIPELINE_SENSOR_INTERVAL_S": "2",
@@ -129,21 +146,32 @@ def production(
         stack.enter_context(patch.dict(os.environ, more))
         spoken = ", ".join(target_languages(languages))
         opened = stack.enter_context(
-            product(cloud, home, "prod", languages=spoken, database_url=database_url, lease_s="4")
+            product(
+                cloud,
+                home,
+                "prod",
+                languages=spoken,
+                catalog=catalog,
+                database_url=database_url or f"sqlite:///{home / 'ledger.db'}",
+                lease_s="4",
+            )
         )
         dg.DagsterInstance.get().dispose()  # makes the tables before several servers would
         stack.callback(_kill_all, mark)
         yield Production(
             product=opened,
             dev=DevSession(
-                cloud.process, home, f"http://127.0.0.1:{ui_port}", cloud.endpoint, mark
+                f"http://127.0.0.1:{ui_port}", cloud.process, home, cloud.endpoint, mark
             ),
             environment={**os.environ, **opened.environment, MARK: mark},
             ready={
                 "code": lambda: _listens(int(code_port)),
                 "webserver": lambda: answers(f"http://127.0.0.1:{ui_port}/server_info"),
             },
-            commands={**_servers(code_port, ui_port), **(servers or {})},
+            commands={
+                **(_servers(code_port, ui_port) if database_url else _servers_of_one(ui_port)),
+                **(servers or {}),
+            },
         )
 
 
@@ -151,21 +179,26 @@ def _prepare(home: Path, dagster_yaml: Path) -> None:
     (home / "dagster").mkdir(parents=True)
     (home / "logs").mkdir()
     config = dagster_yaml.read_text("utf-8")
-    assert "poll_interval_seconds: 30" in config
-    config = config.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2")
+    assert MONITORING[0] in config
+    config = config.replace(*MONITORING) + QUEUE
     (home / "dagster" / "dagster.yaml").write_text(config, "utf-8")
 
 
 def _servers(code_port: str, ui_port: str) -> dict[str, list[str]]:
-    workspace = ["-w", str(DEPLOY / "workspace.yaml")]
-    at_home = ["-h", "127.0.0.1"]
+    """The servers of PostgreSQL, by name."""
+    code = ["dagster", "api", "grpc", "-m", "translation_pipeline.definitions"]
     return {
-        "code": [
-            *("dagster", "api", "grpc", "-m", "translation_pipeline.definitions"),
-            *("-p", code_port, *at_home),
-        ],
-        "webserver": ["dagster-webserver", *workspace, "-p", ui_port, *at_home],
-        "daemon": ["dagster-daemon", "run", *workspace],
+        "code": [*code, "-p", code_port, *AT_HOME],
+        **_servers_of_one(ui_port, DEPLOY / "workspace.yaml"),
+    }
+
+
+def _servers_of_one(
+    ui_port: str, workspace: Path = ROOT / "workspace.yaml"
+) -> dict[str, list[str]]:
+    return {
+        "webserver": ["dagster-webserver", "-w", str(workspace), "-p", ui_port, *AT_HOME],
+        "daemon": ["dagster-daemon", "run", "-w", str(workspace)],
     }
 
 

@@ -99,31 +99,6 @@ def test_work_that_is_done_starts_no_more_runs(
     assert len(uploaded.runs(JOB)) == 2
 
 
-def test_a_backfill_of_a_box_is_a_run_per_row_and_a_stop_leaves_no_process(
-    tmp_path: Path, clip: Path
-) -> None:
-    titles = ["one", "two"]
-    cells = [f"{language}|{title}" for language in ("es", "pt") for title in titles]
-    by_hand = {"TRANSLATION_PIPELINE_SENSOR_INTERVAL_S": "3600"}
-    with dev_session(
-        tmp_path / "home", "--instant", languages="pt, es", environment=by_hand
-    ) as dev:
-        for title in titles:
-            dev.bucket("videos").put_object(f"direct/{title}/1.mp4", _variant(clip, title))
-            dev.add_title(title)
-        for run_id in [dev.launch("source_videos", title) for title in titles]:
-            dev.settled(run_id)
-        backfill = dev.backfill("translated_videos", cells)
-
-        dev.until(lambda: dev.backfilled(backfill), "the backfill is done")
-        runs = [run for run in dev.runs() if run["tags"].get("dagster/backfill") == backfill]
-        assert len(runs) == 2  # Dagster makes a run per row of the shorter side, never per cell
-        assert dev.materialized("translated_videos") == set(cells)
-        assert dev.accepted_jobs() == len(cells)
-        assert dev.stop(signal.SIGTERM) == 0
-        assert dev.left_over() == []
-
-
 def test_a_run_that_ctrl_c_broke_off_goes_on_and_pays_nothing_twice(
     tmp_path: Path, clip: Path
 ) -> None:
@@ -142,9 +117,5 @@ def test_a_run_that_ctrl_c_broke_off_goes_on_and_pays_nothing_twice(
         dev.settled(again["runId"])
         assert dev.materialized("translated_videos") == {"pt|one"}
         assert dev.accepted_jobs() == 1
-
-
-def _variant(clip: Path, name: str) -> bytes:
-    """The same video with other bytes: identical content would be paid for only once."""
-    free = name.encode().ljust(16)
-    return clip.read_bytes() + (8 + len(free)).to_bytes(4, "big") + b"free" + free
+        assert dev.stop(signal.SIGTERM) == 0
+        assert dev.left_over() == []

@@ -15,13 +15,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from translation_pipeline_tests.acceptance.conftest import (
-    DIRECT,
-    JOB,
-    LOCATION,
-    REVIEW,
-    DevSession,
-)
+from translation_pipeline_tests.acceptance.conftest import DIRECT, JOB, REVIEW, DevSession
+from translation_pipeline_tests.acceptance.dagster_ui import LOCATION
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
