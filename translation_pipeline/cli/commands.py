@@ -426,6 +426,20 @@ def bench_orchestration(
     _print_bench(orchestration.run(cells, progress=_tell), as_json)
 
 
+@bench_app.command("partitions")
+def bench_partitions(
+    sizes: Annotated[
+        str, typer.Option(help="How many titles x languages, each measured by itself.")
+    ] = "2500,25000",
+    as_json: AsJson = False,
+) -> None:
+    """Add titles, open an asset's pages and launch a box, over GraphQL, by how many cells exist."""
+    from translation_pipeline.benchmarks import partitions
+
+    numbers = [int(size) for size in sizes.split(",")]
+    _print_bench(partitions.run(numbers, progress=_tell), as_json)
+
+
 @bench_app.command("calls")
 def bench_calls(as_json: AsJson = False) -> None:
     """Call the SDK from threads and through its own async path, side by side."""
