@@ -284,7 +284,7 @@ def _checks(pipeline: Pipeline, row: Wanted) -> dict[str, bool]:
 
     answers: dict[str, bool] = {}
     for (_, name), question in QUESTIONS.items():
-        findings = question(pipeline, [row.title]).findings
+        findings = question(pipeline).findings
         good = not any(finding.get("video", row.video) == row.video for finding in findings)
         answers[name] = answers.get(name, True) and good
     return answers

@@ -6,6 +6,7 @@ many partitions report the same evaluations themselves, see `evaluations`.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -23,26 +24,33 @@ from translation_pipeline.stages.cells import (
 from translation_pipeline.stages.checks import CheckOutcome
 from translation_pipeline.stages.coverage_report import COVERAGE
 
-Question = Callable[[Pipeline, Collection[str] | None], CheckOutcome]
+Question = Callable[[Pipeline], CheckOutcome]
+
+
+def _by_title(question: Callable[[Pipeline, Collection[str]], CheckOutcome]) -> Question:
+    return partial(checks.over_all_titles, question=question)
+
+
+def _no_failed_jobs(asset: str) -> Question:
+    return _by_title(lambda pipeline, titles: checks.no_failed_jobs(pipeline, asset, titles))
+
+
+def _look_complete(asset: str) -> Question:
+    return _by_title(
+        lambda pipeline, titles: checks.captions_look_complete(pipeline, asset, titles)
+    )
+
 
 QUESTIONS: dict[tuple[str, str], Question] = {
-    (EXTRACTED_CAPTIONS, checks.NO_FAILED_JOBS): lambda pipeline, titles: checks.no_failed_jobs(
-        pipeline, EXTRACTED_CAPTIONS, titles
-    ),
-    (EXTRACTED_CAPTIONS, checks.CAPTIONS_LOOK_COMPLETE): lambda pipeline, titles: (
-        checks.captions_look_complete(pipeline, EXTRACTED_CAPTIONS, titles)
-    ),
-    (REVIEWED_CAPTIONS, checks.CAPTIONS_ARE_VALID): checks.captions_are_valid,
-    (REVIEWED_CAPTIONS, checks.CAPTIONS_LOOK_COMPLETE): lambda pipeline, titles: (
-        checks.captions_look_complete(pipeline, REVIEWED_CAPTIONS, titles)
-    ),
-    (TRANSLATED_VIDEOS, checks.NO_FAILED_JOBS): lambda pipeline, titles: checks.no_failed_jobs(
-        pipeline, TRANSLATED_VIDEOS, titles
-    ),
-    (TRANSLATED_VIDEOS, checks.OUTPUTS_VERIFIED): checks.outputs_verified,
-    (TRANSLATED_VIDEOS, checks.TRANSLATION_QUALITY): checks.translation_quality,
+    (EXTRACTED_CAPTIONS, checks.NO_FAILED_JOBS): _no_failed_jobs(EXTRACTED_CAPTIONS),
+    (EXTRACTED_CAPTIONS, checks.CAPTIONS_LOOK_COMPLETE): _look_complete(EXTRACTED_CAPTIONS),
+    (REVIEWED_CAPTIONS, checks.CAPTIONS_ARE_VALID): _by_title(checks.captions_are_valid),
+    (REVIEWED_CAPTIONS, checks.CAPTIONS_LOOK_COMPLETE): _look_complete(REVIEWED_CAPTIONS),
+    (TRANSLATED_VIDEOS, checks.NO_FAILED_JOBS): _no_failed_jobs(TRANSLATED_VIDEOS),
+    (TRANSLATED_VIDEOS, checks.OUTPUTS_VERIFIED): _by_title(checks.outputs_verified),
+    (TRANSLATED_VIDEOS, checks.TRANSLATION_QUALITY): _by_title(checks.translation_quality),
     (TRANSLATED_VIDEOS, checks.WITHIN_BUDGET): checks.within_budget,
-    (COVERAGE, NO_LOST_JOBS): lambda pipeline, titles: no_lost_jobs(pipeline),
+    (COVERAGE, NO_LOST_JOBS): no_lost_jobs,
 }
 
 DESCRIPTIONS = {
@@ -75,7 +83,7 @@ def evaluations(pipeline: Pipeline, assets: Collection[str]) -> Iterator[dg.Asse
     """The checks of these assets as events, for steps that cover many partitions."""
     for (asset, name), question in QUESTIONS.items():
         if asset in assets:
-            outcome = question(pipeline, None)
+            outcome = question(pipeline)
             yield dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey(asset),
                 check_name=name,
@@ -95,7 +103,7 @@ def _check(asset: str, name: str) -> dg.AssetChecksDefinition:
     def check(
         context: dg.AssetCheckExecutionContext, pipeline: PipelineResource
     ) -> dg.AssetCheckResult:
-        outcome = QUESTIONS[asset, name](pipeline.open(), None)
+        outcome = QUESTIONS[asset, name](pipeline.open())
         return dg.AssetCheckResult(
             passed=outcome.passed, severity=_severity(outcome), metadata=check_metadata(outcome)
         )

@@ -21,6 +21,7 @@ from translation_pipeline.stages import cells, work
 from translation_pipeline.stages.cells import (
     EXTRACTED_CAPTIONS,
     REVIEWED_CAPTIONS,
+    SOURCE_VIDEOS,
     TRANSLATED_VIDEOS,
     Cell,
 )
@@ -31,6 +32,7 @@ from translation_pipeline.stages.work import Box
 
 POOL = "translate_catalog"
 EVERYTHING = Box()
+ASSETS = (SOURCE_VIDEOS, EXTRACTED_CAPTIONS, REVIEWED_CAPTIONS, TRANSLATED_VIDEOS)
 
 Report = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.Output[None]
 
@@ -45,7 +47,7 @@ def plan_jobs(context: dg.OpExecutionContext, pipeline: PipelineResource) -> Non
     plan = work.plan_everything(parts, EVERYTHING, context.run_id)
     metadata: dict[str, Any] = {
         "listed": str(seen),
-        "wanted": len(plan.wanted),
+        "wanted": plan.wanted,
         "new_jobs": len(plan.new_job_ids),
         "quote": _quoted(parts, plan.new_job_ids),
     }
@@ -132,18 +134,32 @@ def _quoted(parts: Pipeline, job_ids: Collection[str]) -> str:
 
 
 def _changed_cells(parts: Pipeline) -> Iterator[Cell]:
+    """Every complete cell that Dagster was not told of as it is, partition by partition."""
+    told = {asset: parts.inventory.materialized(asset) for asset in ASSETS}
+    for titles in _by_partition(parts):
+        found = [
+            *cells.source_cells(parts, titles),
+            *with_idle(EXTRACTED_CAPTIONS, cells.extraction_cells(parts, titles), titles),
+            *with_idle(REVIEWED_CAPTIONS, cells.review_cells(parts, titles), titles),
+            *cells.translation_cells(parts, titles),
+        ]
+        for cell in cells.in_partitions(parts.catalog, found):
+            key = key_of(parts.catalog, cell)
+            if not cell.missing and told[cell.asset].get(key) != cell.version:
+                yield cell
+
+
+def _by_partition(parts: Pipeline) -> Iterator[list[str]]:
+    """All titles, some whole partitions at a time."""
+    shards = parts.catalog.partition_by
+    if shards is None:
+        yield from parts.inventory.title_batches()
+        return
     titles = parts.inventory.titles()
-    found = [
-        *cells.source_cells(parts),
-        *with_idle(EXTRACTED_CAPTIONS, cells.extraction_cells(parts), titles),
-        *with_idle(REVIEWED_CAPTIONS, cells.review_cells(parts), titles),
-        *cells.translation_cells(parts),
-    ]
-    every = cells.in_partitions(parts.catalog, found)
-    told = {asset: parts.inventory.materialized(asset) for asset in {cell.asset for cell in every}}
-    for cell in every:
-        if not cell.missing and told[cell.asset].get(key_of(parts.catalog, cell)) != cell.version:
-            yield cell
+    for shard in shards.names:
+        inside = shards.titles_in([shard], titles)
+        if inside:
+            yield inside
 
 
 @dg.job(description="Takes all work that the sensors found and does it in one process.")

@@ -6,7 +6,7 @@ that nothing is listed, probed or judged twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,9 @@ from translation_pipeline.ledger.models import (
     Video,
     Wanted,
 )
+from translation_pipeline.ledger.states import JobState
+
+VIDEOS_AT_ONCE = 200  # in memory, of a catalog of any size
 
 
 class Inventory:
@@ -111,6 +114,48 @@ class Inventory:
         query = query.group_by(Video.title).order_by(Video.title)
         with self.database.read() as session:
             return {row[0]: row[1] for row in session.execute(query)}
+
+    def title_batches(self, titles: Collection[str] | None = None) -> Iterator[list[str]]:
+        """These titles (all, without an argument), some at a time, so that a catalog of any size
+        fits into memory; a title of very many videos comes by itself."""
+        some: list[str] = []
+        videos = 0
+        for title, count in self.video_counts(titles).items():
+            if some and videos + count > VIDEOS_AT_ONCE:
+                yield some
+                some, videos = [], 0
+            some.append(title)
+            videos += count
+        if some:
+            yield some
+
+    @one_transaction
+    def undelivered(self, job_ids: Collection[str]) -> list[Job]:
+        """The verified ones among these jobs whose outputs are wanted at a place where they were
+        not brought yet."""
+        query = (
+            select(Job)
+            .join(Wanted, Wanted.job_id == Job.id)
+            .where(Job.state == JobState.VERIFIED.value, Wanted.delivered_at.is_(None))
+            .distinct()
+        )
+        with self.database.read() as session:
+            return [
+                job
+                for chunk in chunked(job_ids)
+                for job in session.scalars(query.where(Job.id.in_(chunk)))
+            ]
+
+    @one_transaction
+    def not_delivered(self, reasons: Mapping[str, str]) -> None:
+        """Why outputs of verified jobs could not be brought to their places, by job."""
+        with self.database.write() as session:
+            for job_id, reason in reasons.items():
+                session.execute(
+                    update(Wanted)
+                    .where(Wanted.job_id == job_id, Wanted.delivered_at.is_(None))
+                    .values(blocked=reason)
+                )
 
     @one_transaction
     def want(self, wishes: Collection[Wanted]) -> None:

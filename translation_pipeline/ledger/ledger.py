@@ -19,7 +19,7 @@ from translation_pipeline.ledger.states import LEGAL, OPEN, SETTLED, JobState
 from translation_pipeline.providers.requests import request_to_json
 
 LEASE_S = 60.0  # after so long without a sign of life a claim is void
-_NOT_BEGUN = {JobState.PLANNED.value, JobState.FAILED.value, JobState.ABANDONED.value}
+NOT_BEGUN = {JobState.PLANNED.value, JobState.FAILED.value, JobState.ABANDONED.value}
 WORKABLE = OPEN - {JobState.PLANNED}  # a planned job waits for its money first
 
 
@@ -53,7 +53,7 @@ class Ledger:
             known = {job.id: job for job in _load(session, [job.id for job in jobs])}
             new = {job.id: job for job in jobs if job.id not in known}
             for job in jobs:
-                if job.id in known and known[job.id].state in _NOT_BEGUN:
+                if job.id in known and known[job.id].state in NOT_BEGUN:
                     known[job.id].request = request_to_json(job.request)
                     known[job.id].source_etag = job.source_etag
             session.add_all(self._row(job) for job in new.values())
@@ -253,12 +253,30 @@ class Ledger:
             return _load(session, job_ids)
 
     @one_transaction
-    def jobs_in(self, states: Collection[JobState]) -> list[Job]:
-        """Rows of all jobs in these states, oldest first."""
+    def jobs_in(
+        self, states: Collection[JobState], job_ids: Collection[str] | None = None
+    ) -> list[Job]:
+        """Rows of all jobs (or those among these) in these states, oldest first."""
+        wanted = sorted(state.value for state in states)
+        query = select(Job).where(Job.state.in_(wanted)).order_by(Job.created_at, Job.id)
+        found: list[Job] = []
         with self.database.read() as session:
-            wanted = sorted(state.value for state in states)
-            query = select(Job).where(Job.state.in_(wanted)).order_by(Job.created_at, Job.id)
-            return list(session.scalars(query))
+            for chunk in _chunks(job_ids):
+                some = query if chunk is None else query.where(Job.id.in_(chunk))
+                found.extend(session.scalars(some))
+        return found
+
+    @one_transaction
+    def states(self, job_ids: Collection[str]) -> dict[str, str]:
+        """The state of each of these jobs that is there."""
+        with self.database.read() as session:
+            return {
+                job_id: state
+                for chunk in chunked(job_ids)
+                for job_id, state in session.execute(
+                    select(Job.id, Job.state).where(Job.id.in_(chunk))
+                )
+            }
 
     @one_transaction
     def find(self, beginning: str) -> list[Job]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from translation_pipeline.stages.cells import (
     EXTRACTED_CAPTIONS,
     REVIEWED_CAPTIONS,
     TRANSLATED_VIDEOS,
+    VALID,
     review_cells,
 )
 from translation_pipeline.stages.comparing import compare_translations
@@ -44,6 +45,7 @@ WITHIN_BUDGET = "within_budget"
 DETAILS_MOST = 500  # rows of a table about cues
 REASONS_MOST = 3  # of a file, in words
 HEADS_AT_ONCE = 16
+LISTED_FROM = 8  # outputs of a folder; a page of a listing shows a thousand objects
 
 _BAD = (JobState.FAILED.value, JobState.UNKNOWN.value, JobState.ABANDONED.value)
 
@@ -72,6 +74,42 @@ class CheckOutcome:
         return not self.findings
 
 
+def over_all_titles(
+    pipeline: Pipeline, question: Callable[[Pipeline, Collection[str]], CheckOutcome]
+) -> CheckOutcome:
+    """The answer for the whole catalog, asked for some titles at a time."""
+    batches = pipeline.inventory.title_batches()
+    return merged([question(pipeline, some) for some in batches] or [question(pipeline, [])])
+
+
+def merged(outcomes: Sequence[CheckOutcome]) -> CheckOutcome:
+    """The answers for some titles each as one, the worst first again.
+
+    It blocks when each of them that looked at anything does.
+    """
+    first = outcomes[0]
+    if len(outcomes) == 1:
+        return first
+    looked = [outcome for outcome in outcomes if outcome.checked]
+    return CheckOutcome(
+        first.asset,
+        first.name,
+        sum(outcome.checked for outcome in outcomes),
+        tuple(sorted((row for one in outcomes for row in one.findings), key=_rank)),
+        blocks=bool(looked) and all(outcome.blocks for outcome in looked),
+        details=tuple(sorted((row for one in outcomes for row in one.details), key=_rank))[
+            :DETAILS_MOST
+        ],
+        detail_count=sum(outcome.detail_count for outcome in outcomes),
+        picture=next((one.picture for one in outcomes if one.picture is not None), None),
+    )
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[bool, float]:
+    """Errors before warnings, many before few, doubtful before less so."""
+    return row.get("severity", "error") != "error", -(row.get("doubt") or row.get("errors") or 0)
+
+
 def no_failed_jobs(
     pipeline: Pipeline, asset: str, titles: Collection[str] | None = None
 ) -> CheckOutcome:
@@ -84,9 +122,7 @@ def no_failed_jobs(
         for video in pipeline.inventory.videos(titles)
         if video.problem is not None
     }
-    for wanted, job in pipeline.inventory.wanted(titles):
-        if wanted.kind != kind:
-            continue
+    for wanted, job in pipeline.inventory.wanted(titles, kind=kind):
         checked += 1
         problem = unusable.get((wanted.title, wanted.video))
         if problem is not None or (job is not None and job.state in _BAD):
@@ -122,7 +158,7 @@ def captions_are_valid(pipeline: Pipeline, titles: Collection[str] | None = None
         if row.problem is not None
     ]
     usable = any(
-        row["state"] == "valid" for cell in review_cells(pipeline, titles) for row in cell.rows
+        row["state"] == VALID for cell in review_cells(pipeline, titles) for row in cell.rows
     )
     return CheckOutcome(
         REVIEWED_CAPTIONS,
@@ -215,7 +251,13 @@ def _cue_findings(rows: Sequence[Captions] | Sequence[Compared]) -> tuple[dict[s
 
 def _doubtful_cues(file: DoubtedFile) -> list[dict[str, Any]]:
     return [
-        {"title": file.captions.title, "video": file.captions.video, **cue} for cue in file.cues
+        {
+            "title": file.captions.title,
+            "video": file.captions.video,
+            "doubt": file.doubt.score,
+            **cue,
+        }
+        for cue in file.cues
     ]
 
 
@@ -225,11 +267,11 @@ def outputs_verified(pipeline: Pipeline, titles: Collection[str] | None = None) 
     inspect_outputs(pipeline, titles)
     finished = [
         (wanted, job)
-        for wanted, job in pipeline.inventory.wanted(titles)
-        if wanted.kind == TRANSLATION and job is not None and job.finished_at is not None
+        for wanted, job in pipeline.inventory.wanted(titles, kind=TRANSLATION)
+        if job is not None and job.finished_at is not None
     ]
-    with ThreadPoolExecutor(HEADS_AT_ONCE) as threads:
-        faults = list(threads.map(lambda pair: _output_fault(pipeline, *pair), finished))
+    sizes = _sizes(pipeline, [wanted for wanted, _ in finished if wanted.delivered_at])
+    faults = [_output_fault(wanted, job, sizes) for wanted, job in finished]
     findings: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     picture = None
@@ -271,31 +313,55 @@ def _worst_frame(pipeline: Pipeline, wanted: Wanted) -> bytes | None:
         return None  # the words say it too
 
 
-def _output_fault(pipeline: Pipeline, wanted: Wanted, job: Job) -> str | None:
+def _sizes(pipeline: Pipeline, delivered: Sequence[Wanted]) -> dict[ObjectAddress, int]:
+    """The size in bytes of each output that is there: asked for one by one where a folder has few,
+    listed where it has many; what a listing lacks is asked for."""
+    folders: dict[tuple[str, str], list[ObjectAddress]] = defaultdict(list)
+    for wanted in delivered:
+        address = ObjectAddress(wanted.output_bucket, wanted.output_key)
+        folders[address.bucket, address.key.rpartition("/")[0] + "/"].append(address)
+    sizes: dict[ObjectAddress, int] = {}
+    for (bucket, folder), addresses in folders.items():
+        if len(addresses) >= LISTED_FROM and folder != "/":
+            listed = {
+                item.key: item.size
+                for page in pipeline.storage.pages(bucket, folder, delimiter="/")
+                for item in page.objects
+            }
+            sizes |= {one: listed[one.key] for one in addresses if one.key in listed}
+    unseen = [one for addresses in folders.values() for one in addresses if one not in sizes]
+    with ThreadPoolExecutor(HEADS_AT_ONCE) as threads:
+        heads = threads.map(pipeline.storage.head, unseen)
+        sizes |= {one: head.size for one, head in zip(unseen, heads, strict=True) if head}
+    return sizes
+
+
+def _output_fault(wanted: Wanted, job: Job, sizes: Mapping[ObjectAddress, int]) -> str | None:
     if job.state == JobState.FAILED.value:
         return job.reason
     if wanted.delivered_at is None:
         return None
-    head = pipeline.storage.head(ObjectAddress(wanted.output_bucket, wanted.output_key))
+    found = sizes.get(ObjectAddress(wanted.output_bucket, wanted.output_key))
     size = (wanted.facts or {}).get("size")
-    if head is None:
+    if found is None:
         return "The object was deleted. Translate it again with force, or restore it."
-    if head.size != size:
-        return f"The object has {head.size} bytes; {size} were checked."
+    if found != size:
+        return f"The object has {found} bytes; {size} were checked."
     return None
 
 
 def within_budget(pipeline: Pipeline, titles: Collection[str] | None = None) -> CheckOutcome:
     """Titles whose planned jobs wait, all of them, because a cap would be passed."""
-    videos = {video.title: video for video in pipeline.inventory.videos(titles)}
+    asked = set(pipeline.inventory.titles() if titles is None else titles)
     planned: dict[str, list[str]] = defaultdict(list)
     for job in pipeline.ledger.jobs_in([JobState.PLANNED]):
-        if job.title in videos:
+        if job.title in asked:
             planned[job.title].append(job.id)
+    videos = {video.title: video for video in pipeline.inventory.videos(planned)}
     findings = []
     for title, job_ids in sorted(planned.items()):
-        rule = rule_of(pipeline.catalog, videos[title])
+        rule = rule_of(pipeline.catalog, videos[title]) if title in videos else None
         reason = pipeline.ledger.refusal(job_ids, caps_of(rule.budget if rule else None))
         if reason is not None:
             findings.append({"title": title, "jobs": len(job_ids), "reason": reason})
-    return CheckOutcome(TRANSLATED_VIDEOS, WITHIN_BUDGET, len(videos), tuple(findings))
+    return CheckOutcome(TRANSLATED_VIDEOS, WITHIN_BUDGET, len(asked), tuple(findings))

@@ -135,8 +135,10 @@ def _row(known: _Known, wanted: Wanted, job: Job | None) -> CoverageRow:
 
 
 def _explain(known: _Known, wanted: Wanted, job: Job | None) -> tuple[str, str, str]:
-    if wanted.blocked is not None or job is None:
+    if job is None:
         return _blocked(known, wanted)
+    if wanted.blocked is not None:
+        return FAILED, wanted.blocked, "Bring the output back, or run it with force to pay again."
     if wanted.delivered_at is not None:
         return DONE, *_quality(known, wanted)
     state = JobState(job.state)

@@ -39,7 +39,6 @@ COVERAGE = "coverage"
 HTML_KEY, CSV_KEY = COVERAGE_PREFIX + "coverage.html", COVERAGE_PREFIX + "coverage.csv"
 COLUMNS = tuple(column.name for column in fields(CoverageRow))
 STATES = (DONE, RUNNING, WAITING, BLOCKED, FAILED, UNKNOWN)
-VIDEOS_AT_ONCE = 200  # in memory; a title with more is taken by itself
 NOT_DONE_MOST = 500  # rows that are kept to be shown
 
 # A cell that begins so is a formula to a spreadsheet, and names of files are written by anybody.
@@ -50,15 +49,7 @@ def coverage_rows(
     pipeline: Pipeline, titles: Collection[str] | None = None
 ) -> Iterator[CoverageRow]:
     """All rows of these titles (of all, without an argument), by title, video and stage."""
-    some: list[str] = []
-    videos = 0
-    for title, count in pipeline.inventory.video_counts(titles).items():
-        if some and videos + count > VIDEOS_AT_ONCE:
-            yield from coverage(pipeline, some)
-            some, videos = [], 0
-        some.append(title)
-        videos += count
-    if some:
+    for some in pipeline.inventory.title_batches(titles):
         yield from coverage(pipeline, some)
 
 

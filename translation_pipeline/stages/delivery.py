@@ -21,12 +21,12 @@ from translation_pipeline.errors import (
     OutputMissing,
     OutputRefused,
     ProviderError,
+    StorageAway,
     StorageError,
 )
 from translation_pipeline.ledger.identity import short_id
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Captions, Job, Wanted
-from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.providers.base import RemoteOutputs
 from translation_pipeline.providers.requests import (
@@ -114,15 +114,19 @@ class OutputDelivery:
     def catch_up(self, job_ids: Collection[str]) -> None:
         """Hand out outputs that were paid for earlier and are wanted at a new place by now.
 
-        Raises what is wrong with the first of them, when the others are at their places.
+        One that cannot be had any more keeps its reason; the others are not affected. Raises
+        `StorageError` when the bucket refuses access.
         """
-        jobs = self._pipeline.ledger.jobs(job_ids)
-        done = [job for job in jobs if job.state == JobState.VERIFIED.value]
-        wanted = self._pipeline.inventory.wanted_by([job.id for job in done])
-        for error in self.deliver(
-            [job for job in done if any(row.delivered_at is None for row in wanted[job.id])]
-        ).values():
-            raise error
+        refused = self.deliver(self._pipeline.inventory.undelivered(job_ids))
+        for error in refused.values():
+            if isinstance(error, AccessRefused | BucketUnusable):
+                raise error
+        reasons = {
+            job_id: f"It is paid for, and its output cannot be had: {error}"
+            for job_id, error in refused.items()
+            if not isinstance(error, StorageAway)
+        }
+        self._pipeline.inventory.not_delivered(reasons)
 
     def _extracted(
         self, job: Job, request: ExtractionRequest, head: ObjectHead, wanted: list[Wanted]

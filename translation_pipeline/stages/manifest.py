@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -39,6 +39,16 @@ def write_manifests(
 ) -> list[ObjectAddress]:
     """Write the manifests of these titles that changed since they were written; returns where."""
     written = pipeline.inventory.materialized(_WRITTEN)
+    return [
+        address
+        for some in pipeline.inventory.title_batches(titles)
+        for address in _write_manifests(pipeline, some, written)
+    ]
+
+
+def _write_manifests(
+    pipeline: Pipeline, titles: Collection[str], written: Mapping[str, str]
+) -> list[ObjectAddress]:
     delivered = _delivered(pipeline, titles)
     addresses = []
     for cell in translation_cells(pipeline, titles):

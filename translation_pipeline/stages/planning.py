@@ -11,6 +11,7 @@ from translation_pipeline.errors import BudgetExceeded
 from translation_pipeline.ledger.budget import caps_of
 from translation_pipeline.ledger.identity import JobIdentity
 from translation_pipeline.ledger.jobs import PlannedJob
+from translation_pipeline.ledger.ledger import NOT_BEGUN
 from translation_pipeline.ledger.models import Wanted
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
@@ -19,17 +20,14 @@ from translation_pipeline.stages.wanted import WantedOutput, output_of, request_
 
 @dataclass
 class Plan:
-    """What a planning step found: wanted outputs, the new jobs among them, and refusals."""
+    """What a planning step found: how many outputs are wanted, the jobs that answer them, each
+    once, the new ones among these, and refusals."""
 
-    wanted: list[Wanted] = field(default_factory=list)
+    wanted: int = 0
+    job_ids: list[str] = field(default_factory=list)
     new_job_ids: list[str] = field(default_factory=list)
     over_budget: dict[str, str] = field(default_factory=dict)
     """Title to why its jobs were refused whole."""
-
-    @property
-    def job_ids(self) -> list[str]:
-        """Jobs that answer the wanted outputs, each once."""
-        return list(dict.fromkeys(row.job_id for row in self.wanted if row.job_id))
 
 
 def plan(
@@ -40,19 +38,23 @@ def plan(
     `force` makes new jobs for those that are done already: a person wants to pay again.
     """
     current = current_identities(pipeline, outputs, force=force)
-    found = Plan()
+    job_ids = {identity.id for identity in current.values()}
+    begun = {
+        job_id
+        for job_id, state in pipeline.ledger.states(job_ids).items()
+        if state not in NOT_BEGUN
+    }
     jobs: dict[str, PlannedJob] = {}
+    wanted: list[Wanted] = []
     for output in outputs:
-        job_id = None
-        if output.identity is not None:
-            identity = current[output.identity.id]
-            job_id = identity.id
-            if job_id not in jobs:
-                jobs[job_id] = planned_job(pipeline, output, identity)
-        found.wanted.append(_wanted_row(pipeline, output, job_id))
-    found.new_job_ids = pipeline.ledger.plan(list(jobs.values()), run_id)
-    pipeline.inventory.want(found.wanted)
-    return found
+        identity = current[output.identity.id] if output.identity is not None else None
+        if identity is not None and identity.id not in begun and identity.id not in jobs:
+            jobs[identity.id] = planned_job(pipeline, output, identity)
+        wanted.append(_wanted_row(pipeline, output, identity.id if identity else None))
+    new_job_ids = pipeline.ledger.plan(list(jobs.values()), run_id)
+    pipeline.inventory.want(wanted)
+    answers = list(dict.fromkeys(row.job_id for row in wanted if row.job_id))
+    return Plan(len(wanted), answers, new_job_ids)
 
 
 def reserve(pipeline: Pipeline, found: Plan, run_id: str) -> int:
@@ -60,7 +62,7 @@ def reserve(pipeline: Pipeline, found: Plan, run_id: str) -> int:
 
     Titles that would pass a cap are named in `found.over_budget`.
     """
-    jobs = [job for job in pipeline.ledger.jobs(found.job_ids) if job.state == JobState.PLANNED]
+    jobs = pipeline.ledger.jobs_in([JobState.PLANNED], found.job_ids)
     by_title: dict[str, list[str]] = defaultdict(list)
     for job in jobs:
         by_title[job.title].append(job.id)
@@ -86,9 +88,7 @@ def current_identities(
     rising = dict(current)
     states: dict[str, str] = {}
     while rising:
-        states |= {
-            job.id: job.state for job in pipeline.ledger.jobs([i.id for i in rising.values()])
-        }
+        states |= pipeline.ledger.states([identity.id for identity in rising.values()])
         present = {base: i for base, i in rising.items() if i.id in states}
         current |= present
         rising = {base: replace(i, force=i.force + 1) for base, i in present.items()}

@@ -21,7 +21,7 @@ from translation_pipeline.captions.signatures import cues_per_minute
 from translation_pipeline.captions.srt import compose_srt
 from translation_pipeline.catalog.addresses import ObjectAddress
 from translation_pipeline.catalog.config import TitleRule
-from translation_pipeline.catalog.listing import rule_of
+from translation_pipeline.catalog.listing import rule_of, srt_places
 from translation_pipeline.errors import CaptionsUnreadable, StorageAway, StorageError
 from translation_pipeline.ledger.ledger import utc_now
 from translation_pipeline.ledger.models import Captions, Video
@@ -32,6 +32,7 @@ FINDINGS_KEPT = 100  # of a file in the ledger, the gravest first
 DOUBTFUL_CUES_KEPT = 20  # of a file
 SIGN_CUES_KEPT = 50  # numbers of cues per sign
 TEXT_KEPT = 80  # characters of a doubtful cue
+FOLDERS_MOST = 50  # are listed one by one; for more titles all captions are listed
 
 
 @dataclass(frozen=True)
@@ -141,15 +142,46 @@ def all_places(pipeline: Pipeline, titles: Collection[str] | None = None) -> Ite
     yield from correction_places(pipeline, titles)
 
 
+class CaptionFiles:
+    """Which files of a person are there: for few titles folder by folder, for many at once."""
+
+    def __init__(self, pipeline: Pipeline, titles: Collection[str] | None) -> None:
+        self._storage = pipeline.storage
+        self._etags: dict[tuple[str, str], str] = {}
+        self._listed: set[tuple[str, str]] = set()
+        self._is_whole = titles is None or len(titles) > FOLDERS_MOST
+        if self._is_whole:
+            for place in srt_places(pipeline.catalog):
+                self._list(place.bucket, place.prefix)
+
+    def etag(self, place: CaptionPlace) -> str | None:
+        """The etag of the file at a place; None when there is none."""
+        bucket, key = place.address.bucket, place.address.key
+        if not self._is_whole and (bucket, place.folder) not in self._listed:
+            self._list(bucket, place.folder)
+        return self._etags.get((bucket, key))
+
+    def _list(self, bucket: str, prefix: str) -> None:
+        self._listed.add((bucket, prefix))
+        for item in self._storage.list(bucket, prefix):
+            if item.key.endswith(".srt"):
+                self._etags[bucket, item.key] = item.etag
+
+
 def collect_captions(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Captions]:
     """Read every approved or provided file that is new or changed; returns the rows that changed.
 
     A file that cannot be used keeps its reason in `problem`; the others are not affected.
     """
-    found = [_collect(pipeline, place, etag) for place, etag in changed_captions(pipeline, titles)]
-    rows = [row for row in found if row is not None]
-    pipeline.inventory.save([*rows, *_extracted_anew(pipeline, titles)])
-    return rows
+    files = CaptionFiles(pipeline, titles)
+    changed: list[Captions] = []
+    for some in pipeline.inventory.title_batches(titles):
+        places = _changed_captions(pipeline, some, files)
+        found = [_collect(pipeline, place, etag) for place, etag in places]
+        rows = [row for row in found if row is not None]
+        pipeline.inventory.save([*rows, *_extracted_anew(pipeline, some)])
+        changed += rows
+    return changed
 
 
 def collected_captions(pipeline: Pipeline, titles: Collection[str] | None = None) -> list[Captions]:
@@ -166,8 +198,8 @@ def collected_captions(pipeline: Pipeline, titles: Collection[str] | None = None
     return [row for row in found if row is not None]
 
 
-def changed_captions(
-    pipeline: Pipeline, titles: Collection[str] | None = None
+def _changed_captions(
+    pipeline: Pipeline, titles: Collection[str], files: CaptionFiles
 ) -> Iterator[tuple[CaptionPlace, str]]:
     """Approved or provided files that are new, changed, or to be judged otherwise since they were
     read, with their etag."""
@@ -175,9 +207,10 @@ def changed_captions(
         (row.title, row.video, row.origin, row.language): (row.etag, row.judged_by)
         for row in pipeline.inventory.captions(titles)
     }
-    for place, etag in _present(pipeline, all_places(pipeline, titles)):
+    for place in all_places(pipeline, titles):
+        etag = files.etag(place)
         key = (place.video.title, place.video.video, place.origin, place.language)
-        if known.get(key) != (etag, place.judged_by.version):
+        if etag is not None and known.get(key) != (etag, place.judged_by.version):
             yield place, etag
 
 
@@ -220,20 +253,6 @@ def _provided_places(pipeline: Pipeline, video: Video, rule: TitleRule) -> Itera
         key = rule.provided_srt.render(title=video.title, video=video.video, language=language)
         address = ObjectAddress(pipeline.catalog.bucket, key)
         yield CaptionPlace(video, PROVIDED, language, address, rule)
-
-
-def _present(
-    pipeline: Pipeline, places: Iterator[CaptionPlace]
-) -> Iterator[tuple[CaptionPlace, str]]:
-    """The places where a file is, with its etag, by one listing per folder."""
-    folders: dict[tuple[str, str], dict[str, str]] = {}
-    for place in places:
-        at = (place.address.bucket, place.folder)
-        if at not in folders:
-            folders[at] = {item.key: item.etag for item in pipeline.storage.list(*at)}
-        etag = folders[at].get(place.address.key)
-        if etag is not None:
-            yield place, etag
 
 
 def _collect(pipeline: Pipeline, place: CaptionPlace, etag: str) -> Captions | None:

@@ -62,17 +62,25 @@ async def translate(
 def plan_everything(pipeline: Pipeline, box: Box, run_id: str) -> Plan:
     """Plan all that can be planned now, set its money aside and hand out what is done already.
 
-    Unlike a person's own run, this leaves failed jobs alone.
+    Goes through the titles some at a time. Unlike a person's own run, this leaves failed jobs
+    alone.
     """
     inspect_sources(pipeline, box.titles)
     collect_captions(pipeline, box.titles)
     collect_glossaries(pipeline, box.titles)
-    wanted = wanted_extractions(pipeline, box.titles)
-    wanted += wanted_translations(pipeline, box.titles, box.languages)
-    found = plan(pipeline, wanted, run_id)
-    OutputDelivery(pipeline).catch_up(found.job_ids)
-    reserve(pipeline, found, run_id)
-    return found
+    delivery = OutputDelivery(pipeline)
+    whole = Plan()
+    for titles in pipeline.inventory.title_batches(box.titles):
+        wanted = wanted_extractions(pipeline, titles)
+        wanted += wanted_translations(pipeline, titles, box.languages)
+        found = plan(pipeline, wanted, run_id)
+        delivery.catch_up(found.job_ids)
+        reserve(pipeline, found, run_id)
+        whole.wanted += found.wanted
+        whole.job_ids += found.job_ids
+        whole.new_job_ids += found.new_job_ids
+        whole.over_budget |= found.over_budget
+    return whole
 
 
 async def work(
