@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 # Letters and digits without look-alikes, as the service's guide uses for output names.
@@ -40,11 +41,15 @@ class JobIdentity:
     glossary_version: str | None = None
     force: int = 0
 
-    @property
+    @cached_property
     def id(self) -> str:
         """64 hex characters."""
         canonical = json.dumps(
-            asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False
+            {each.name: getattr(self, each.name) for each in fields(self)},
+            sort_keys=True,
+            ensure_ascii=True,
+            separators=(",", ":"),
+            allow_nan=False,
         )
         return hashlib.sha256(canonical.encode()).hexdigest()
 

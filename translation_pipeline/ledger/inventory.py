@@ -133,18 +133,14 @@ class Inventory:
     def undelivered(self, job_ids: Collection[str]) -> list[Job]:
         """The verified ones among these jobs whose outputs are wanted at a place where they were
         not brought yet."""
-        query = (
-            select(Job)
-            .join(Wanted, Wanted.job_id == Job.id)
-            .where(Job.state == JobState.VERIFIED.value, Wanted.delivered_at.is_(None))
-            .distinct()
-        )
+        waiting = select(Wanted.job_id).where(Wanted.delivered_at.is_(None)).distinct()
+        found: list[Job] = []
         with self.database.read() as session:
-            return [
-                job
-                for chunk in chunked(job_ids)
-                for job in session.scalars(query.where(Job.id.in_(chunk)))
-            ]
+            for chunk in chunked(job_ids):
+                some = list(session.scalars(waiting.where(Wanted.job_id.in_(chunk))))
+                jobs = session.scalars(select(Job).where(Job.id.in_(some))) if some else ()
+                found += [job for job in jobs if job.state == JobState.VERIFIED.value]
+        return found
 
     @one_transaction
     def not_delivered(self, reasons: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from translation_pipeline.ledger.budget import format_money
-from translation_pipeline.ledger.models import Job, Wanted
+from translation_pipeline.ledger.models import Job
 from translation_pipeline.ledger.states import JobState
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages.glossaries import collect_glossaries
@@ -17,6 +17,7 @@ from translation_pipeline.stages.review import collect_captions
 from translation_pipeline.stages.sources import inspect_sources, see_sources
 from translation_pipeline.stages.wanted import (
     WantedOutput,
+    name_of,
     wanted_extractions,
     wanted_translations,
 )
@@ -73,16 +74,26 @@ def quote(
     inspect_sources(pipeline, titles)
     collect_captions(pipeline, titles)
     collect_glossaries(pipeline, titles)
+    found = Quote()
+    priced: set[str] = set()
+    for some in pipeline.inventory.title_batches(titles):
+        _add_prices(pipeline, some, languages, found, priced)
+    return found
+
+
+def _add_prices(
+    pipeline: Pipeline,
+    titles: Collection[str],
+    languages: Collection[str] | None,
+    found: Quote,
+    priced: set[str],
+) -> None:
+    """Add the lines of some titles; `priced` are the jobs that lines were made for."""
     outputs = wanted_extractions(pipeline, titles)
     outputs += wanted_translations(pipeline, titles, languages)
     current = current_identities(pipeline, outputs)
     jobs = {job.id: job for job in pipeline.ledger.jobs([i.id for i in current.values()])}
-    before = {
-        (row.title, row.video, row.kind, row.language): (row, job)
-        for row, job in pipeline.inventory.wanted(titles)
-    }
-    found = Quote()
-    priced: set[str] = set()
+    before = {name_of(row): job for row, job in pipeline.inventory.wanted(titles)}
     for output in outputs:
         if output.identity is None:
             found.waiting.append(_waiting(output))
@@ -93,6 +104,7 @@ def quote(
             continue
         priced.add(identity.id)
         planned = planned_job(pipeline, output, identity)
+        name = (output.video.title, output.video.video, output.kind, output.language)
         found.lines.append(
             QuoteLine(
                 title=output.video.title,
@@ -102,10 +114,9 @@ def quote(
                 minutes=max(1, math.ceil(planned.duration_s / 60)),
                 cost_micros=planned.price_micros,
                 currency=planned.currency,
-                why=_why(output, job, before),
+                why=_why(job, before.get(name)),
             )
         )
-    return found
 
 
 def _waiting(output: WantedOutput) -> dict[str, str]:
@@ -118,17 +129,12 @@ def _waiting(output: WantedOutput) -> dict[str, str]:
     }
 
 
-def _why(
-    output: WantedOutput,
-    job: Job | None,
-    before: dict[tuple[str, str, str, str], tuple[Wanted, Job | None]],
-) -> str:
+def _why(job: Job | None, earlier: Job | None) -> str:
+    """`earlier` is the job that answered for this output until now."""
     if job is not None and job.state == JobState.FAILED.value:
         return f"It failed before: {job.reason}"
     if job is not None and job.state == JobState.ABANDONED.value:
         return f"It was given up before: {job.reason}"
-    name = (output.video.title, output.video.video, output.kind, output.language)
-    earlier = before.get(name, (None, None))[1]
     if job is None and earlier is not None and earlier.state == JobState.VERIFIED.value:
         return "Its video, captions, glossary or parameters changed since it was done."
     return "It was never done."

@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.ledger import inventory
 from translation_pipeline.ledger.runner import RunSummary
 from translation_pipeline.ledger.states import JobState
-from translation_pipeline.stages import work
+from translation_pipeline.stages import review, work
 from translation_pipeline.stages.cells import extraction_cells, review_cells, translation_cells
-from translation_pipeline.stages.checks import within_budget
+from translation_pipeline.stages.checks import captions_are_valid, over_all_titles, within_budget
 from translation_pipeline.stages.coverage import coverage
 from translation_pipeline.stages.planning import Plan
 from translation_pipeline.stages.quote import quote
@@ -92,6 +93,61 @@ def test_a_renamed_video_is_delivered_but_not_paid_again(open_product: OpenProdu
     for row in cell.rows:
         bucket, key = row["output"].removeprefix("oss://").split("/", 1)
         assert shop.pipeline.storage.head(ObjectAddress(bucket, key)) is not None
+
+
+def test_a_paid_output_that_is_gone_is_told_and_stops_nobody_else(
+    open_product: OpenProduct,
+) -> None:
+    shop = open_product()
+    shop.put("incoming/drama/ep1.mp4", tiny_video(415))
+    translate(shop)
+    (done,) = (row.output for row in coverage(shop.pipeline))
+    bucket, key = done.removeprefix("oss://").split("/", 1)
+    shop.pipeline.storage.delete(ObjectAddress(bucket, key))
+    shop.put("incoming/drama/ep1-again.mp4", tiny_video(415))  # its translation is paid for
+    shop.put("incoming/other/ep1.mp4", tiny_video(416))
+
+    _, summary = translate(shop, "run-2")
+
+    assert summary.verified == 1
+    rows = {(row.title, row.video): row for row in coverage(shop.pipeline)}
+    assert rows["other", "ep1"].state == "done"
+    told = rows["drama", "ep1-again"]
+    assert told.state == "failed"
+    assert told.reason.startswith("It is paid for, and its output cannot be had: ")
+    assert key in told.reason
+    assert "with force" in told.next_step
+
+    force = asyncio.run(work.translate(shop.pipeline, Box(("drama",)), "run-3", force=True))
+    assert force[1].submitted == 1
+    assert {row.state for row in coverage(shop.pipeline)} == {"done"}
+
+
+def test_a_catalog_is_planned_some_titles_at_a_time(
+    open_product: OpenProduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it would be all at once: the same video in two titles is one job, bad ones wait."""
+    monkeypatch.setattr(inventory, "VIDEOS_AT_ONCE", 2)
+    monkeypatch.setattr(review, "FOLDERS_MOST", 0)
+    shop = open_product(captions="review", languages="pt, es")
+    for number in range(5):
+        shop.put(f"incoming/t{number}/ep.mp4", tiny_video(400 + number % 4))
+        shop.put(f"review/t{number}/ep.srt", GOOD_SRT, results=True)
+    shop.put("review/t3/ep.srt", b"no captions", results=True)
+    see_sources(shop.pipeline)
+    priced = quote(shop.pipeline)
+    assert len(list(shop.pipeline.inventory.title_batches())) == 3
+
+    plan = work.plan_everything(shop.pipeline, EVERYTHING, "run")
+
+    assert plan.wanted == 5 * 3
+    # Extractions of four contents; translations of three, since one review is unreadable.
+    assert len(plan.new_job_ids) == len(priced.lines) == 4 + 3 * 2
+    (blocked,) = {line["reason"] for line in priced.waiting}
+    assert "review/t3/ep.srt" in blocked
+    whole = captions_are_valid(shop.pipeline)
+    assert over_all_titles(shop.pipeline, captions_are_valid) == whole
+    assert [finding["title"] for finding in whole.findings] == ["t3"]
 
 
 def test_a_changed_video_is_translated_anew(open_product: OpenProduct) -> None:
