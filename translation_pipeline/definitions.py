@@ -13,6 +13,7 @@ import dagster as dg
 
 from translation_pipeline.catalog.config import Catalog, load_catalog
 from translation_pipeline.defs.assets import build_assets
+from translation_pipeline.defs.boxes import translate_box
 from translation_pipeline.defs.checks import build_checks
 from translation_pipeline.defs.coverage import coverage
 from translation_pipeline.defs.jobs import translate_catalog
@@ -45,7 +46,7 @@ def build_definitions(
     return dg.Definitions(
         assets=labelled([*build_assets(catalog), coverage], owners),
         asset_checks=build_checks(),
-        jobs=[translate_catalog],
+        jobs=[translate_catalog, translate_box],
         sensors=build_sensors(sensor_interval_s),
         schedules=build_schedules(nightly),
         resources={"pipeline": pipeline or PipelineResource()},

@@ -7,6 +7,7 @@ import dagster as dg
 
 from translation_pipeline.catalog.config import Catalog
 from translation_pipeline.catalog.listing import to_dataframe
+from translation_pipeline.defs.boxes import PayAgain, not_done, translate_cells
 from translation_pipeline.defs.checks import evaluations
 from translation_pipeline.defs.interrupts import require_uninterrupted
 from translation_pipeline.defs.partitions import (
@@ -16,9 +17,8 @@ from translation_pipeline.defs.partitions import (
     titles,
     titles_by_language,
 )
-from translation_pipeline.defs.reports import cell_metadata, idle_cell, materialization, with_idle
+from translation_pipeline.defs.reports import cell_metadata, idle_cell, with_idle
 from translation_pipeline.defs.resources import PipelineResource
-from translation_pipeline.ledger.runner import RunSummary
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.stages import cells, work
 from translation_pipeline.stages.cells import (
@@ -28,19 +28,11 @@ from translation_pipeline.stages.cells import (
     TRANSLATED_VIDEOS,
     Cell,
 )
-from translation_pipeline.stages.planning import Plan
 from translation_pipeline.stages.review import collect_captions
 from translation_pipeline.stages.sources import inspect_sources, see_sources, see_title
 from translation_pipeline.stages.work import Box
 
 GROUP = "catalog"
-
-
-class PayAgain(dg.Config):
-    """Run configuration of the assets that spend money."""
-
-    force: bool = False
-    """Pay again for work that is done already. Nothing else ever does."""
 
 
 def build_assets(catalog: Catalog) -> list[dg.AssetsDefinition]:
@@ -106,7 +98,7 @@ def _extracted_captions(catalog: Catalog) -> dg.AssetsDefinition:
         if cell.missing:
             for evaluation in evaluations(parts, [EXTRACTED_CAPTIONS]):
                 yield evaluation
-            raise dg.Failure(_not_done([cell], plan, summary), allow_retries=False)
+            raise dg.Failure(not_done([cell], plan, summary), allow_retries=False)
         yield dg.MaterializeResult(metadata=_noted(parts, cell))
 
     return extracted_captions
@@ -133,7 +125,7 @@ def _reviewed_captions(catalog: Catalog) -> dg.AssetsDefinition:
         cell = _cell(parts, REVIEWED_CAPTIONS, context.partition_key, box, found)
         if cell.missing:
             yield from evaluations(parts, [REVIEWED_CAPTIONS])
-            raise dg.Failure(_not_done([cell]), allow_retries=False)
+            raise dg.Failure(not_done([cell]), allow_retries=False)
         yield dg.MaterializeResult(metadata=_noted(parts, cell))
 
     return reviewed_captions
@@ -165,31 +157,13 @@ def _translated_videos(catalog: Catalog) -> dg.AssetsDefinition:
     async def translated_videos(
         context: dg.AssetExecutionContext, config: PayAgain, pipeline: PipelineResource
     ) -> AsyncIterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-        """One run covers any box of cells in one async step.
-
-        Submits and awaits what is missing, changed or failed in the box, then reports each
-        complete cell by itself; a cell with a video that is not done stays as it was."""
+        """One run covers any box of cells in one async step."""
         parts = pipeline.open()
-        asked = set(context.partition_keys)
         box = box_of(parts, _multi_keys(context))
-        _require_videos(parts, box)
-        collect_captions(parts, box.titles)
-        plan, summary = await work.translate(parts, box, context.run_id, force=config.force)
-        require_uninterrupted(summary)
-        incomplete: list[Cell] = []
-        for cell in cells.in_partitions(catalog, cells.translation_cells(parts, box.titles)):
-            key = key_of(catalog, cell)
-            if key not in asked:
-                continue
-            if cell.complete:
-                yield materialization(parts, cell)
-                parts.inventory.record_materialized(cell.asset, key, cell.version)
-            else:
-                incomplete.append(cell)
-        for evaluation in evaluations(parts, [TRANSLATED_VIDEOS]):
-            yield evaluation
-        if incomplete:
-            raise dg.Failure(_not_done(incomplete, plan, summary), allow_retries=False)
+        asked = set(context.partition_keys)
+        reports = translate_cells(parts, box, context.run_id, asked=asked, force=config.force)
+        async for report in reports:
+            yield report
 
     return translated_videos
 
@@ -220,26 +194,3 @@ def _noted(pipeline: Pipeline, cell: Cell) -> dict[str, Any]:
     """The metadata of a cell that is about to be materialized."""
     pipeline.inventory.record_materialized(cell.asset, key_of(pipeline.catalog, cell), cell.version)
     return cell_metadata(pipeline, cell)
-
-
-def _require_videos(pipeline: Pipeline, box: Box) -> None:
-    """Fail for titles of which no video was ever seen, where silence would look like success."""
-    unseen = sorted(set(box.titles or ()) - set(pipeline.inventory.titles()))
-    if unseen:
-        raise dg.Failure(
-            f"No video is known of {', '.join(map(repr, unseen))}. Materialize {SOURCE_VIDEOS} "
-            "first, and look whether the catalog file has a rule for them.",
-            allow_retries=False,
-        )
-
-
-def _not_done(
-    incomplete: list[Cell], plan: Plan | None = None, summary: RunSummary | None = None
-) -> str:
-    lines = [summary.stopped_by] if summary and summary.stopped_by else []
-    lines += plan.over_budget.values() if plan else []
-    for cell in incomplete:
-        name = cell.title if cell.language is None else f"{cell.title}, {cell.language}"
-        lines.append(f"{name}: {len(cell.missing)} of {len(cell.rows)} videos are not done")
-        lines += [f"  {reason}" for reason in cell.missing[:20]]
-    return "\n".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from translation_pipeline.stages.manifest import write_manifests
 from translation_pipeline.stages.planning import Plan, plan, reserve
 from translation_pipeline.stages.review import collect_captions
 from translation_pipeline.stages.sources import inspect_sources
-from translation_pipeline.stages.wanted import wanted_extractions, wanted_translations
+from translation_pipeline.stages.wanted import WantedOutput, wanted_extractions, wanted_translations
 
 ASKED_TO_END = "the process was asked to end"
 
@@ -39,9 +39,11 @@ async def extract(
 ) -> tuple[Plan, RunSummary]:
     """Have the captions of the box's titles extracted; failed ones are tried once more."""
     await asyncio.to_thread(inspect_sources, pipeline, box.titles)
-    wanted = await asyncio.to_thread(wanted_extractions, pipeline, box.titles)
-    found = await asyncio.to_thread(plan, pipeline, wanted, run_id, force=force)
-    return found, await _work_off(pipeline, found, run_id, force)
+    again = partial(pipeline.ledger.retry, pay_again=force)
+    found = await asyncio.to_thread(
+        _plan, pipeline, box, run_id, wanted_extractions, force=force, again=again
+    )
+    return found, await work(pipeline, run_id, found.job_ids)
 
 
 async def translate(
@@ -54,32 +56,54 @@ async def translate(
     """Have the box's videos translated; failed ones are tried once more."""
     await asyncio.to_thread(inspect_sources, pipeline, box.titles)
     await asyncio.to_thread(collect_glossaries, pipeline, box.titles)
-    wanted = await asyncio.to_thread(wanted_translations, pipeline, box.titles, box.languages)
-    found = await asyncio.to_thread(plan, pipeline, wanted, run_id, force=force)
-    return found, await _work_off(pipeline, found, run_id, force)
+    wanted = partial(wanted_translations, languages=box.languages)
+    again = partial(pipeline.ledger.retry, pay_again=force)
+    found = await asyncio.to_thread(_plan, pipeline, box, run_id, wanted, force=force, again=again)
+    return found, await work(pipeline, run_id, found.job_ids)
 
 
 def plan_everything(pipeline: Pipeline, box: Box, run_id: str) -> Plan:
     """Plan all that can be planned now, set its money aside and hand out what is done already.
 
-    Goes through the titles some at a time. Unlike a person's own run, this leaves failed jobs
-    alone.
+    Unlike a person's own run, this leaves failed jobs alone.
     """
     inspect_sources(pipeline, box.titles)
     collect_captions(pipeline, box.titles)
     collect_glossaries(pipeline, box.titles)
+
+    def wanted(pipeline: Pipeline, titles: Collection[str]) -> list[WantedOutput]:
+        return [
+            *wanted_extractions(pipeline, titles),
+            *wanted_translations(pipeline, titles, box.languages),
+        ]
+
+    return _plan(pipeline, box, run_id, wanted)
+
+
+def _plan(
+    pipeline: Pipeline,
+    box: Box,
+    run_id: str,
+    wanted: Callable[[Pipeline, Collection[str]], list[WantedOutput]],
+    *,
+    force: bool = False,
+    again: Callable[[Collection[str], str, str], object] | None = None,
+) -> Plan:
+    """Plan what is `wanted`, some titles at a time, and set its money aside. `again` takes up jobs
+    that failed before."""
     delivery = OutputDelivery(pipeline)
     whole = Plan()
     for titles in pipeline.inventory.title_batches(box.titles):
-        wanted = wanted_extractions(pipeline, titles)
-        wanted += wanted_translations(pipeline, titles, box.languages)
-        found = plan(pipeline, wanted, run_id)
+        found = plan(pipeline, wanted(pipeline, titles), run_id, force=force)
+        if again is not None:
+            again(found.job_ids, run_id, "a person ran it again")
         delivery.catch_up(found.job_ids)
         reserve(pipeline, found, run_id)
         whole.wanted += found.wanted
         whole.job_ids += found.job_ids
         whole.new_job_ids += found.new_job_ids
         whole.over_budget |= found.over_budget
+    whole.job_ids = list(dict.fromkeys(whole.job_ids))
     return whole
 
 
@@ -109,14 +133,6 @@ async def work(
         titles = {job.title for job in jobs} if job_ids is not None else None
         await asyncio.to_thread(write_manifests, pipeline, titles)
     return summary
-
-
-async def _work_off(pipeline: Pipeline, found: Plan, run_id: str, force: bool) -> RunSummary:
-    retry = partial(pipeline.ledger.retry, pay_again=force)
-    await asyncio.to_thread(retry, found.job_ids, run_id, "a person ran it again")
-    await asyncio.to_thread(OutputDelivery(pipeline).catch_up, found.job_ids)
-    await asyncio.to_thread(reserve, pipeline, found, run_id)
-    return await work(pipeline, run_id, found.job_ids)
 
 
 @contextmanager

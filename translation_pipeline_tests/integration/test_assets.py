@@ -13,6 +13,7 @@ import pytest
 
 from translation_pipeline import media
 from translation_pipeline.catalog.addresses import ObjectAddress
+from translation_pipeline.catalog.partitions import title_to_partition_key
 from translation_pipeline.defs.partitions import add_titles
 from translation_pipeline.ledger.budget import MICROS
 from translation_pipeline.localcloud.process import RunningServer
@@ -86,6 +87,40 @@ def test_one_run_covers_a_box_and_pays_only_for_its_cells(open_workshop: Open) -
     box = {"es|two", "es|three", "pt|two", "pt|three"}
     assert work.materialized("translated_videos") == box
     assert work.shop.accepted() == paid + len(box)
+
+
+def test_any_box_that_is_written_down_is_one_run(open_workshop: Open) -> None:
+    work = open_workshop(languages="pt, es, de")
+    titles = ["winter 1", "winter 2", "summer", "a*b"]
+    for number, title in enumerate(titles):
+        work.put_video(title, "ep", tiny_video(180 + number))
+        work.materialize("source_videos", title_to_partition_key(title))
+    paid = work.shop.accepted()
+
+    assert work.translate_box(titles=["winter *", "a*b"], languages=["pt", "de"]).success
+
+    box = {f"{language}|{title}" for language in ("pt", "de") for title in ("winter 1", "winter 2")}
+    box |= {"pt|a~2Ab", "de|a~2Ab"}
+    assert work.materialized("translated_videos") == box
+    assert work.shop.accepted() == paid + len(box)
+    assert work.translate_box(titles=["?inter 1"], languages=["pt"]).success
+    assert work.shop.accepted() == paid + len(box)
+    assert work.translate_box(titles=["winter 1"], languages=["pt"], force=True).success
+    assert work.shop.accepted() == paid + len(box) + 1
+
+    said = failure(work.translate_box(titles=["winter 3"]))
+    assert "No video is known of 'winter 3'" in said
+    said = failure(work.translate_box(titles=["*"], languages=["pt", "ja"]))
+    assert "translates into ja; the languages are: de, es, pt." in said
+    assert work.shop.accepted() == paid + len(box) + 1
+
+    work.put_video("summer", "torn", b"")
+    work.materialize("source_videos", "summer")
+    result = work.translate_box(titles=["*"])
+    assert "summer, de: 1 of 2 videos are not done" in failure(result)
+    assert work.materialized("translated_videos") == box | {
+        f"es|{title}" for title in ("winter 1", "winter 2", "a~2Ab")
+    }
 
 
 SECOND_RULE = """bilingual: false

@@ -56,6 +56,7 @@ asset coverage (catalog): report, spends money: no, csv, oss, of team:localizati
   partitions: none
   after: translated_videos
   check: no_lost_jobs
+job translate_box: translate_the_box
 job translate_catalog: plan_jobs -> submit_jobs -> poll_jobs -> record_results
 sensor new_videos: every 30 s, RUNNING, starts translate_catalog
 sensor approved_captions: every 30 s, RUNNING, starts translate_catalog
@@ -93,9 +94,9 @@ def described(defs: dg.Definitions) -> Iterator[str]:
         for key in sorted(node.check_keys):
             blocking = graph.get(key).blocking
             yield f"  check: {key.name}{' (blocking)' if blocking else ''}"
-    job = defs.resolve_job_def("translate_catalog")
-    ops = [node.name for node in job.graph.nodes_in_topological_order]
-    yield f"job {job.name}: {' -> '.join(ops)}"
+    for name in ("translate_box", "translate_catalog"):
+        ops = [node.name for node in defs.resolve_job_def(name).graph.nodes_in_topological_order]
+        yield f"job {name}: {' -> '.join(ops)}"
     for sensor in defs.sensors or []:
         assert isinstance(sensor, dg.SensorDefinition)
         starts = f", starts {sensor.job.name}" if sensor.has_jobs else ""

@@ -55,6 +55,15 @@ class Workshop:
         job = self._defs.resolve_job_def("translate_catalog")
         return job.execute_in_process(instance=self.instance, raise_on_error=False)
 
+    def translate_box(self, **config: Any) -> dg.ExecuteInProcessResult:
+        """The job for boxes that people write down."""
+        job = self._defs.resolve_job_def("translate_box")
+        return job.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            run_config={"ops": {"translate_the_box": {"config": config}}},
+        )
+
     def materialized(self, asset: str) -> set[str]:
         """The partitions that Dagster was told of."""
         return set(self.instance.get_materialized_partitions(dg.AssetKey(asset)))
