@@ -30,6 +30,8 @@ BETA_FEATURES = (
     "Class `MultiToSingleDimensionPartitionMapping`",
     "Parameter `owners` of initializer `SensorDefinition.__init__`",
     "Function `with_source_code_references`",
+    "Class `LocalFileCodeReference`",
+    "Class `CodeReferencesMetadataValue`",
 )
 for feature in BETA_FEATURES:
     warnings.filterwarnings("ignore", message=re.escape(feature), category=dg.BetaWarning)
