@@ -106,25 +106,33 @@ class AssetPage:
         """The keys and what is materialized of them."""
         return self._ask(PARTITIONS_TAB, assetKey={"path": [self.asset]})
 
-    def launch(self, first_key: str, last_key: str) -> Answer:
-        """One run for the box between two cells; raises `RuntimeError` when it is refused."""
+    def launch_range(self, first_key: str, last_key: str) -> Answer:
+        """One run of the asset for the box between two cells; raises `RuntimeError` when it is
+        refused."""
         tags = {"start": first_key, "end": last_key}
-        params = {
-            "selector": {
-                "repositoryLocationName": self.location,
-                "repositoryName": "__repository__",
-                "pipelineName": "__ASSET_JOB",
-                "assetSelection": [{"path": [self.asset]}],
-                "assetCheckSelection": None,
-            },
-            "executionMetadata": {
-                "tags": [
-                    {"key": f"dagster/asset_partition_range_{end}", "value": key}
-                    for end, key in tags.items()
-                ]
-            },
+        job = {
+            "pipelineName": "__ASSET_JOB",
+            "assetSelection": [{"path": [self.asset]}],
+            "assetCheckSelection": None,
         }
-        answer = self._ask(LAUNCH, params=params)
+        metadata = {
+            "tags": [
+                {"key": f"dagster/asset_partition_range_{end}", "value": key}
+                for end, key in tags.items()
+            ]
+        }
+        return self._launch(job, executionMetadata=metadata)
+
+    def launch_job(self, job: str, config: dict[str, Any]) -> Answer:
+        """One run of a job; raises `RuntimeError` when it is refused."""
+        return self._launch({"pipelineName": job}, runConfigData=config)
+
+    def _launch(self, job: dict[str, Any], **params: Any) -> Answer:
+        location = {
+            "repositoryLocationName": self.location,
+            "repositoryName": "__repository__",
+        }
+        answer = self._ask(LAUNCH, params={"selector": {**location, **job}, **params})
         launched = answer.data["launchPipelineExecution"]
         if launched["__typename"] != "LaunchRunSuccess":
             raise RuntimeError(f"The run was refused: {launched}")

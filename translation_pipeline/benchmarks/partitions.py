@@ -31,6 +31,7 @@ from translation_pipeline.benchmarks.instant_catalog import CATALOG, target_lang
 from translation_pipeline.catalog.config import Catalog, load_catalog
 from translation_pipeline.cli.local_home import product_file
 from translation_pipeline.cli.processes import ProcessGroup, answers
+from translation_pipeline.defs.boxes import translate_box, translate_the_box
 from translation_pipeline.defs.instance_storage import DATABASE
 from translation_pipeline.defs.partitions import TITLE, add_titles, titles_by_language
 from translation_pipeline.settings import PREFIX
@@ -73,7 +74,9 @@ def _measure(cells: int) -> dict[str, Any]:
         with _page(Path(folder)) as page:
             found |= _asked(page, instance, undone)
             box = titles[:BOX_TITLES]
-            launched = page.launch(f"{languages[0]}|{box[0]}", f"{languages[-1]}|{box[-1]}")
+            config = {"ops": {translate_the_box.name: {"config": {"titles": box}}}}
+            written = page.launch_job(translate_box.name, config)
+            launched = page.launch_range(f"{languages[0]}|{box[0]}", f"{languages[-1]}|{box[-1]}")
             backfill = page.backfill(keys)
     return {
         "cells": len(keys),
@@ -81,7 +84,8 @@ def _measure(cells: int) -> dict[str, Any]:
         "materialized": len(done),
         **found,
         "launched_cells": len(box) * len(languages),
-        "launch_s": round(launched.took_s, 3),
+        "launch_s": round(written.took_s, 3),
+        "launch_range_s": round(launched.took_s, 3),
         "backfill_of_all_s": round(backfill.took_s, 3),
     }
 

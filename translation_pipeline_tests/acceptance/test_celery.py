@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import Celery  # type: ignore[import-untyped]
@@ -32,7 +33,7 @@ def machines(tmp_path: Path, empty_postgresql_url: str) -> Iterator[Production]:
         tmp_path / "home",
         empty_postgresql_url,
         languages=LANGUAGES,
-        job_s=6.0,
+        job_s=8.0,
         dagster_yaml=DEPLOY / "celery" / "dagster.yaml",
         environment={
             "CELERY_BROKER_URL": broker,
@@ -63,12 +64,18 @@ def test_a_worker_that_is_lost_in_mid_run_costs_nothing(machines: Production) ->
 
     dev.until(lambda: machines.translated(TITLES), "all is done", 200)
     assert machines.accepted() == JOBS
-    runs = [run["tags"] for run in dev.runs() if run["tags"].get("dagster/backfill") == backfill]
-    again = [tags for tags in runs if "dagster/parent_run_id" in tags]
-    assert lost <= {tags["dagster/parent_run_id"] for tags in again}
-    assert len(runs) - len(again) == len(
-        TITLES
-    )  # a run per row of the shorter side, never per cell
+    runs = [run for run in dev.runs() if run["tags"].get("dagster/backfill") == backfill]
+    parents = {run["tags"]["dagster/parent_run_id"] for run in runs if _is_again(run)}
+    # One may have ended between the look and the kill.
+    ended = {run["runId"] for run in runs if run["status"] == "SUCCESS"}
+    assert lost - ended, "no run was lost: the test proves nothing"
+    assert lost - ended <= parents
+    first = [run for run in runs if not _is_again(run)]
+    assert len(first) == len(TITLES)  # a run per row of the shorter side, never per cell
+
+
+def _is_again(run: dict[str, Any]) -> bool:
+    return "dagster/parent_run_id" in run["tags"]
 
 
 def _runs_on(worker: str, machines: Production) -> set[str]:

@@ -13,5 +13,5 @@ def test_the_pages_of_an_asset_are_measured_over_graphql() -> None:
     assert found["shown"]["numMaterialized"] == 23
     assert found["launched_cells"] == 25
     took_s = [value for name, value in found.items() if name.endswith("_s")]
-    assert len(took_s) == 9
+    assert len(took_s) == 10
     assert min(took_s) > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -74,7 +74,7 @@ def test_another_process_finds_the_same_identity() -> None:
     )
     found = subprocess.run(
         [sys.executable, "-c", program],
-        input=json.dumps(BASE.__dict__),
+        input=json.dumps(asdict(BASE)),
         capture_output=True,
         text=True,
         check=True,
