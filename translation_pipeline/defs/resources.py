@@ -1,11 +1,16 @@
 """The product's parts as one Dagster resource."""
 
+import gc
 from functools import lru_cache
 
 import dagster as dg
 
 from translation_pipeline.pipeline import Pipeline
 from translation_pipeline.settings import Settings
+
+# New objects after which Python looks for cycles among them. A page of a listing alone makes tens
+# of thousands, without any cycle: with the usual 700, a third of a scan's time goes into that.
+COLLECT_AFTER = 50_000
 
 
 class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
@@ -21,4 +26,5 @@ class PipelineResource(dg.ConfigurableResource["PipelineResource"]):
 
 @lru_cache(maxsize=4)
 def _open(settings: Settings) -> Pipeline:
+    gc.set_threshold(COLLECT_AFTER)
     return Pipeline.from_settings(settings)
