@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import pysubs2
-
 from translation_pipeline.captions.cue import Cue, format_timestamp
 from translation_pipeline.captions.findings import Finding
 from translation_pipeline.errors import CaptionsUnreadable
@@ -167,6 +165,8 @@ def _opened_by_pysubs2(text: str, name: str, format_id: str) -> OpenedFormat:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of margins, layers and styles
+            import pysubs2  # late: Dagster's processes load this without reading a caption
+
             events = pysubs2.SSAFile.from_string(text.lstrip(), format_=format_id).events
     except Exception as error:  # whatever the file does to the parser
         raise CaptionsUnreadable(

@@ -24,7 +24,6 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from translation_pipeline.catalog.listing import Sighting
@@ -283,6 +282,9 @@ class Sightings:
 
     def _insert(self, model: type[Base]) -> Any:
         """INSERT that can say what to do with rows that are there already."""
+        # Late: Dagster's processes load this without a database, and the dialects are large.
+        from sqlalchemy.dialects import postgresql, sqlite
+
         dialect = postgresql if self.database.is_postgresql else sqlite
         return dialect.insert(model.__table__)
 
